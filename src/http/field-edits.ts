@@ -1,0 +1,78 @@
+/**
+ * Changes to a head on its way through: what to leave out, what to set, what to add. Compiled once for fixed changes
+ * (a route's header filters), filled anew per request for the rest (X-Forwarded-For, Via, Age). Writers of every HTTP
+ * version apply it, so nobody edits rendered bytes.
+ */
+import { FIELD_NAMES } from "./field.ts";
+
+const encoder = new TextEncoder();
+
+export class FieldEdits {
+  /** 1 for each numbered field to leave out. */
+  readonly removedIds = new Uint8Array(FIELD_NAMES.length);
+  /** Lower-case names without a number to leave out. */
+  readonly removedNames: Uint8Array[] = [];
+  /** Fields to write behind the kept ones, in order. Names lower case. */
+  readonly added: AddedField[] = [];
+  /** A new :path / request target, :authority / Host, undefined to keep the request's own. */
+  target: Uint8Array | undefined = undefined;
+  authority: Uint8Array | undefined = undefined;
+  status = 0;
+
+  get empty(): boolean {
+    return this.added.length === 0 && this.removedNames.length === 0 && this.target === undefined && this.authority === undefined;
+  }
+
+  removeId(id: number): void {
+    this.removedIds[id] = 1;
+  }
+
+  /** Leaves out every field of this name (any case). */
+  remove(name: string): void {
+    const lower = name.toLowerCase();
+    const id = FIELD_NAMES.indexOf(lower as never);
+    if (id > 0) this.removedIds[id] = 1;
+    else this.removedNames.push(encoder.encode(lower));
+  }
+
+  add(name: string, value: string): void {
+    const lower = name.toLowerCase();
+    const id = FIELD_NAMES.indexOf(lower as never);
+    this.added.push({ id: Math.max(id, 0), name: encoder.encode(lower), value: encoder.encode(value) });
+  }
+
+  /** Adds a numbered field from bytes: the per-request path. */
+  addBytes(field: AddedField): void {
+    this.added.push(field);
+  }
+
+  set(name: string, value: string): void {
+    this.remove(name);
+    this.add(name, value);
+  }
+
+  /** Appends another's changes, as a route's compiled ones. */
+  merge(other: FieldEdits): void {
+    for (let i = 1; i < this.removedIds.length; i++) if (other.removedIds[i] === 1) this.removedIds[i] = 1;
+    for (const name of other.removedNames) this.removedNames.push(name);
+    for (const field of other.added) this.added.push(field);
+    this.target = other.target ?? this.target;
+    this.authority = other.authority ?? this.authority;
+  }
+
+  clear(): void {
+    this.removedIds.fill(0);
+    this.removedNames.length = 0;
+    this.added.length = 0;
+    this.target = undefined;
+    this.authority = undefined;
+    this.status = 0;
+  }
+}
+
+export interface AddedField {
+  /** Number of the name (field.ts), 0 when it has none. */
+  readonly id: number;
+  readonly name: Uint8Array;
+  readonly value: Uint8Array;
+}
