@@ -8,6 +8,7 @@ import type { Slab } from "#src/reactor/slab.ts";
 import type { Held, Stream, TlsInfo } from "#src/reactor/stream.ts";
 import type { FieldEdits } from "./field-edits.ts";
 import type { Message } from "./message.ts";
+import type { Stage } from "./stage.ts";
 
 /** Why an exchange did not end as it should; a metric label and a log value. */
 export type AbortReason =
@@ -90,6 +91,11 @@ export interface Exchange {
   readonly ended: boolean;
   /** Set by the stage that answers later, before it returns "wait". */
   source: ResponseSource | undefined;
+
+  /** The stages to run after the current one, once it returns "next" (a route's own); responses come back through them first. */
+  follow(stages: readonly Stage[]): void;
+  /** For a stage that returned "wait" and now wants what "next" means. */
+  proceed(): void;
 
   /** Copies the request's head so that `request` stays valid until the exchange ends. */
   keepRequest(): void;
