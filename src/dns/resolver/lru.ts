@@ -1,0 +1,2 @@
+/** The one importing file of lru-cache: bounded maps of the resolver's slow path. */
+export { LRUCache } from "lru-cache";
