@@ -1,0 +1,59 @@
+/** The options that every service has. */
+import { availableParallelism } from "node:os";
+import type { OptionValues } from "./option.ts";
+
+export const FRAME_OPTIONS = {
+  workers: {
+    type: "integer",
+    default: availableParallelism(),
+    min: 1,
+    max: 256,
+    unit: "processes",
+    shared: true,
+    help: "Data processes, each with listeners and connections of its own; by default one per core.",
+  },
+  adminAddress: {
+    type: "string",
+    default: "127.0.0.1",
+    shared: true,
+    help: "IP address of the admin endpoint: /livez, /readyz, /metrics.",
+  },
+  adminPort: {
+    type: "integer",
+    default: 0,
+    min: 0,
+    max: 65535,
+    help: "Port of the admin endpoint; 0 takes a free one.",
+  },
+  configSocket: {
+    type: "string",
+    default: "",
+    shared: true,
+    help: "Unix socket of the config stream's server; without one the service runs on its options alone.",
+  },
+  drainDelay: {
+    type: "duration",
+    default: 0,
+    min: 0,
+    max: 600_000,
+    shared: true,
+    help: "How long to go on accepting after becoming unready, until those who send traffic here have noticed.",
+  },
+  drainTimeout: {
+    type: "duration",
+    default: 10_000,
+    min: 0,
+    max: 3_600_000,
+    shared: true,
+    help: "How long open work may take to finish once nothing new is accepted.",
+  },
+  logLevel: {
+    type: "string",
+    default: "info",
+    choices: ["debug", "info", "warn", "error"],
+    shared: true,
+    help: "The lowest level that is logged.",
+  },
+} as const;
+
+export type FrameOptionValues = OptionValues<typeof FRAME_OPTIONS>;

@@ -1,0 +1,57 @@
+/**
+ * How a program's options are declared: each once, with its type, default, bounds, unit and sentence. The command line,
+ * the environment, `--help` and the reference pages are made from the declaration. Names are camelCase here,
+ * `--kebab-case` on the command line and `FAIRWAY_UPPER_CASE` in the environment.
+ */
+
+interface Described {
+  /** One sentence for --help and the reference pages, without the default and the bounds: those are added. */
+  readonly help: string;
+  /** Also settable for all services at once: FAIRWAY_WORKERS beside FAIRWAY_DNS_WORKERS. */
+  readonly shared?: boolean;
+}
+
+/** `integer` and `number` carry `unit` for the reader; `duration` is given as `250ms`, `10s`, `5m`, `1h` and is milliseconds; `bytes` as `64KiB`, `512MiB`, `4GiB` and is bytes. */
+export interface NumberOption extends Described {
+  readonly type: "integer" | "number" | "duration" | "bytes";
+  readonly default: number;
+  readonly min?: number;
+  readonly max?: number;
+  readonly unit?: string;
+}
+
+export interface BooleanOption extends Described {
+  readonly type: "boolean";
+  readonly default: boolean;
+}
+
+export interface StringOption extends Described {
+  readonly type: "string";
+  readonly default: string;
+  readonly choices?: readonly string[];
+  /** Never shown in --help, logs or support bundles. */
+  readonly secret?: boolean;
+}
+
+/** Given several times, or once with commas. */
+export interface ListOption extends Described {
+  readonly type: "list";
+  readonly default: readonly string[];
+}
+
+export type Option = NumberOption | BooleanOption | StringOption | ListOption;
+
+export type Options = Readonly<Record<string, Option>>;
+
+export type OptionValue = number | boolean | string | readonly string[];
+
+type ValueOf<O extends Option> = O extends NumberOption
+  ? number
+  : O extends BooleanOption
+    ? boolean
+    : O extends ListOption
+      ? readonly string[]
+      : string;
+
+/** The values that a declaration yields, every one present. */
+export type OptionValues<O extends Options> = { readonly [K in keyof O]: ValueOf<O[K]> };
