@@ -75,7 +75,10 @@ export interface Stream {
    * once the bytes have left or the stream has closed (also when all was taken at once).
    */
   send(slab: Slab, offset: number, length: number, held?: Held): boolean;
-  /** As `send`, for several pieces in one system call. The parts object may be reused as soon as it returns. */
+  /**
+   * As `send`, for several pieces in one system call. The parts object may be reused as soon as it returns.
+   * `held` covers the last part (a stored body); what is left of earlier parts (its head) is copied.
+   */
   sendParts(parts: Parts, held?: Held): boolean;
   /** Sends from a file that is never rewritten in place (sendfile does not copy). Over TLS the file is read and encrypted. */
   sendFile(fd: number, offset: number, length: number): boolean;
