@@ -91,7 +91,11 @@ function emptyAnswer(response: Response, name: string): Classification {
 /** A delegation strictly below the zone that was asked, on the way to the name; an upward one is a lame server's. */
 function referralOf(response: Response, zone: string, name: string): Referral | undefined {
   const ns = response.authority.find(
-    (set) => set.type === TYPE_NS && isAtOrBelow(name, set.owner) && isAtOrBelow(set.owner, zone) && labelCount(set.owner) > labelCount(zone),
+    (set) =>
+      set.type === TYPE_NS &&
+      isAtOrBelow(name, set.owner) &&
+      isAtOrBelow(set.owner, zone) &&
+      labelCount(set.owner) > labelCount(zone),
   );
   if (ns === undefined) return undefined;
   const names = new Set(ns.rdata.map(targetOf));

@@ -27,7 +27,7 @@ export function labelCount(name: string): number {
 /** Wire bytes (uncompressed) to a key. */
 export function toNameKey(bytes: Uint8Array, start: number, end: number): string {
   let key = "";
-  for (let at = start; at < end; ) {
+  for (let at = start; at < end;) {
     const length = bytes[at]!;
     key += String.fromCharCode(length);
     at++;

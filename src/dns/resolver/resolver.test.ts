@@ -14,10 +14,20 @@ const SOA = 6;
 const AAAA = 28;
 
 const key = (name: string): string =>
-  name === "." ? "\0" : `${name.split(".").map((label) => String.fromCharCode(label.length) + label).join("")}\0`;
+  name === "."
+    ? "\0"
+    : `${name
+        .split(".")
+        .map((label) => String.fromCharCode(label.length) + label)
+        .join("")}\0`;
 const nameRdata = (name: string): Uint8Array => Buffer.from(key(name), "latin1");
 const ip = (text: string): Uint8Array => Uint8Array.from(text.split(".").map(Number));
-const set = (owner: string, type: number, ...rdata: Uint8Array[]): RrSet => ({ owner: key(owner), type, ttl: 300, rdata });
+const set = (owner: string, type: number, ...rdata: Uint8Array[]): RrSet => ({
+  owner: key(owner),
+  type,
+  ttl: 300,
+  rdata,
+});
 const soa = (owner: string, minimum = 60): RrSet => {
   const numbers = Buffer.alloc(20);
   numbers.writeUInt32BE(minimum, 16);
@@ -50,10 +60,19 @@ function world(servers: (ask: Ask) => Reply, limits: Partial<ResolverLimits> = {
         outcome = action.outcome;
         continue;
       }
-      asked.push(`${action.server} ${action.transport}${action.edns ? "" : " noedns"} ${Buffer.from(action.name, "latin1").toString().replaceAll(/[\0-\x1f]/g, ".").slice(1)} ${action.type}`);
+      asked.push(
+        `${action.server} ${action.transport}${action.edns ? "" : " noedns"} ${Buffer.from(action.name, "latin1")
+          .toString()
+          .replaceAll(/[\0-\x1f]/g, ".")
+          .slice(1)} ${action.type}`,
+      );
       const reply = servers(action);
       now += reply === "timeout" ? action.timeoutMs : 10;
-      queue.push(...(reply === "timeout" ? resolver.timeout(action.ask, now) : resolver.response(action.ask, { ...blank, ...reply }, now)));
+      queue.push(
+        ...(reply === "timeout"
+          ? resolver.timeout(action.ask, now)
+          : resolver.response(action.ask, { ...blank, ...reply }, now)),
+      );
     }
     assert.equal(resolver.active, 0);
     assert.ok(outcome !== undefined, "every question ends");
@@ -69,11 +88,13 @@ const referral = (zone: string, server: string, address?: string): Reply => ({
 });
 
 /** root -> test -> example.test, each on a server of its own. */
-const tree = (leaf: (ask: Ask) => Reply) => (ask: Ask): Reply => {
-  if (ask.server === "192.0.2.1@53") return referral("test", "ns.test", "192.0.2.2");
-  if (ask.server === "192.0.2.2@53") return referral("example.test", "ns.example.test", "192.0.2.3");
-  return leaf(ask);
-};
+const tree =
+  (leaf: (ask: Ask) => Reply) =>
+  (ask: Ask): Reply => {
+    if (ask.server === "192.0.2.1@53") return referral("test", "ns.test", "192.0.2.2");
+    if (ask.server === "192.0.2.2@53") return referral("example.test", "ns.example.test", "192.0.2.3");
+    return leaf(ask);
+  };
 
 test("walks from the root to the zone and keeps what it learns", () => {
   const { resolve, asked, advance } = world(tree(() => ({ answer: [set("www.example.test", A, ip("198.51.100.1"))] })));
@@ -106,30 +127,54 @@ test("NXDOMAIN and NODATA end with their SOA and are kept for the lesser TTL", (
 
 test("follows CNAMEs across zones and refuses loops", () => {
   const across = world((ask) => {
-    if (ask.server === "192.0.2.1@53") return ask.name.endsWith(key("other")) ? referral("other", "ns.other", "192.0.2.9") : referral("test", "ns.test", "192.0.2.2");
+    if (ask.server === "192.0.2.1@53")
+      return ask.name.endsWith(key("other"))
+        ? referral("other", "ns.other", "192.0.2.9")
+        : referral("test", "ns.test", "192.0.2.2");
     if (ask.server === "192.0.2.9@53") return { answer: [set("real.other", A, ip("198.51.100.2"))] };
     return { answer: [set("www.test", CNAME, nameRdata("real.other"))] };
   });
   const outcome = across.resolve("www.test", A);
-  assert.deepEqual(outcome.answer.map((each) => each.type), [CNAME, A]);
-  const loop = world(tree((ask) => ({
-    answer: [ask.name === key("a.example.test") ? set("a.example.test", CNAME, nameRdata("b.example.test")) : set("b.example.test", CNAME, nameRdata("a.example.test"))],
-  })));
+  assert.deepEqual(
+    outcome.answer.map((each) => each.type),
+    [CNAME, A],
+  );
+  const loop = world(
+    tree((ask) => ({
+      answer: [
+        ask.name === key("a.example.test")
+          ? set("a.example.test", CNAME, nameRdata("b.example.test"))
+          : set("b.example.test", CNAME, nameRdata("a.example.test")),
+      ],
+    })),
+  );
   assert.equal(loop.resolve("a.example.test", A).rcode, 2);
 });
 
 test("truncated over UDP is asked again over TCP, FORMERR again without EDNS", () => {
-  const truncated = world(tree((ask) => (ask.transport === "udp" ? { truncated: true } : { answer: [set("big.example.test", A, ip("198.51.100.3"))] })));
+  const truncated = world(
+    tree((ask) =>
+      ask.transport === "udp" ? { truncated: true } : { answer: [set("big.example.test", A, ip("198.51.100.3"))] },
+    ),
+  );
   assert.equal(truncated.resolve("big.example.test", A).rcode, 0);
   assert.match(truncated.asked.at(-1)!, / tcp /);
-  const old = world(tree((ask) => (ask.edns ? { rcode: 1 } : { answer: [set("old.example.test", A, ip("198.51.100.4"))] })));
+  const old = world(
+    tree((ask) => (ask.edns ? { rcode: 1 } : { answer: [set("old.example.test", A, ip("198.51.100.4"))] })),
+  );
   assert.equal(old.resolve("old.example.test", A).rcode, 0);
   assert.match(old.asked.at(-1)!, / noedns /);
 });
 
 test("looks up a server without glue, and gives up on one inside its own zone", () => {
   const glueless = world((ask) => {
-    if (ask.server === "192.0.2.1@53") return ask.name.endsWith(key("host")) ? { answer: ask.type === A ? [set("ns.host", A, ip("192.0.2.8"))] : [], authority: ask.type === A ? [] : [soa("host")] } : referral("test", "ns.host");
+    if (ask.server === "192.0.2.1@53")
+      return ask.name.endsWith(key("host"))
+        ? {
+            answer: ask.type === A ? [set("ns.host", A, ip("192.0.2.8"))] : [],
+            authority: ask.type === A ? [] : [soa("host")],
+          }
+        : referral("test", "ns.host");
     return { answer: [set("www.test", A, ip("198.51.100.5"))] };
   });
   assert.equal(glueless.resolve("www.test", A).rcode, 0);
@@ -139,7 +184,9 @@ test("looks up a server without glue, and gives up on one inside its own zone", 
 
 test("asks a silent server again, then another, and remembers who is slow", () => {
   let lost = 2;
-  const { resolve } = world(tree(() => (lost-- > 0 ? "timeout" : { answer: [set("www.example.test", A, ip("198.51.100.6"))] })));
+  const { resolve } = world(
+    tree(() => (lost-- > 0 ? "timeout" : { answer: [set("www.example.test", A, ip("198.51.100.6"))] })),
+  );
   assert.equal(resolve("www.example.test", A).rcode, 0);
   const dead = world(() => "timeout");
   assert.equal(dead.resolve("www.example.test", A).rcode, 2);
@@ -148,28 +195,42 @@ test("asks a silent server again, then another, and remembers who is slow", () =
 
 test("work is bounded: endless referrals, endless glueless servers, endless aliases", () => {
   let depth = 0;
-  const aliases = world(tree((ask) => ({ answer: [{ owner: ask.name, type: CNAME, ttl: 300, rdata: [nameRdata(`x${depth++}.example.test`)] }] })));
+  const aliases = world(
+    tree((ask) => ({
+      answer: [{ owner: ask.name, type: CNAME, ttl: 300, rdata: [nameRdata(`x${depth++}.example.test`)] }],
+    })),
+  );
   assert.equal(aliases.resolve("www.example.test", A).rcode, 2);
   assert.ok(aliases.asked.length < 20);
   let count = 0;
   const servers = world((ask) => ({
     authoritative: false,
-    authority: [{ owner: ask.name, type: NS, ttl: 300, rdata: Array.from({ length: 50 }, () => nameRdata(`n${count++}.victim`)) }],
+    authority: [
+      { owner: ask.name, type: NS, ttl: 300, rdata: Array.from({ length: 50 }, () => nameRdata(`n${count++}.victim`)) },
+    ],
   }));
   assert.equal(servers.resolve("www.attacker", A).rcode, 2);
   assert.ok(servers.asked.length <= 64, `${servers.asked.length} asks`);
 });
 
 test("a record outside the bailiwick of the zone asked is not believed", () => {
-  const { resolve } = world(tree(() => ({
-    answer: [set("www.example.test", CNAME, nameRdata("www.bank.test")), set("www.bank.test", A, ip("203.0.113.66"))],
-  })));
+  const { resolve } = world(
+    tree(() => ({
+      answer: [set("www.example.test", CNAME, nameRdata("www.bank.test")), set("www.bank.test", A, ip("203.0.113.66"))],
+    })),
+  );
   const outcome = resolve("www.example.test", A);
-  assert.ok(!outcome.answer.some((each) => each.rdata.some((rdata) => Buffer.from(rdata).equals(Buffer.from(ip("203.0.113.66"))))));
+  assert.ok(
+    !outcome.answer.some((each) =>
+      each.rdata.some((rdata) => Buffer.from(rdata).equals(Buffer.from(ip("203.0.113.66")))),
+    ),
+  );
 });
 
 test("a stub zone is asked at its own servers; DS is asked at the parent", () => {
-  const { resolve, asked } = world((ask) => ({ answer: [{ owner: ask.name, type: ask.type, ttl: 60, rdata: [ip("127.0.0.1")] }] }));
+  const { resolve, asked } = world((ask) => ({
+    answer: [{ owner: ask.name, type: ask.type, ttl: 60, rdata: [ip("127.0.0.1")] }],
+  }));
   resolve("www.stub.test", A);
   assert.match(asked[0]!, /^127\.0\.0\.1@10053/);
   resolve("stub.test", 43);

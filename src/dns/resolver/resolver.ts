@@ -212,7 +212,11 @@ export class Resolver {
       if (alias === undefined) break;
       if (!this.#follow(resolution, [alias], targetOf(alias.rdata[0]!), now)) return;
     }
-    this.#enter(resolution, deepestDelegation(this.#cache, this.#stubs, this.#hints, resolution.current, resolution.type, now), now);
+    this.#enter(
+      resolution,
+      deepestDelegation(this.#cache, this.#stubs, this.#hints, resolution.current, resolution.type, now),
+      now,
+    );
   }
 
   /** State: a zone to ask. */
@@ -240,8 +244,14 @@ export class Resolver {
 
   /** State: no address left to ask, so find one of a server without glue. */
   #lookUpServer(resolution: Resolution, now: number): void {
-    const server = unknownServers(this.#cache, resolution.delegation!, now).find((name) => !resolution.lookedUp.has(name));
-    if (server === undefined || resolution.depth >= this.#limits.maxDepth || resolution.lookups >= this.#limits.maxServerLookups) {
+    const server = unknownServers(this.#cache, resolution.delegation!, now).find(
+      (name) => !resolution.lookedUp.has(name),
+    );
+    if (
+      server === undefined ||
+      resolution.depth >= this.#limits.maxDepth ||
+      resolution.lookups >= this.#limits.maxServerLookups
+    ) {
       return this.#finish(resolution, failure("no server answered"), now);
     }
     resolution.lookedUp.add(server);
@@ -259,7 +269,16 @@ export class Resolver {
     const ask = this.#nextAsk++;
     this.#asks.set(ask, { resolution, server, zone: resolution.delegation!.zone, edns, transport, sentAt: now });
     const timeoutMs = Math.min(this.#infrastructure.timeoutMs(server), Math.max(1, resolution.work.deadline - now));
-    this.#actions.push({ kind: "ask", ask, server, name: resolution.current, type: resolution.type, transport, edns, timeoutMs });
+    this.#actions.push({
+      kind: "ask",
+      ask,
+      server,
+      name: resolution.current,
+      type: resolution.type,
+      transport,
+      edns,
+      timeoutMs,
+    });
   }
 
   /** State: a response has come. */
@@ -277,7 +296,11 @@ export class Resolver {
       case "referral":
         this.#cache.put(found.ns, CREDIBILITY.referral, now);
         for (const set of found.glue) this.#cache.put(set, CREDIBILITY.glue, now);
-        return this.#enter(resolution, { zone: found.ns.owner, servers: found.ns.rdata.map(targetOf), addresses: [] }, now);
+        return this.#enter(
+          resolution,
+          { zone: found.ns.owner, servers: found.ns.rdata.map(targetOf), addresses: [] },
+          now,
+        );
       case "answer":
         for (const set of [...found.chain, found.set]) this.#cache.put(set, CREDIBILITY.answer, now);
         return this.#finish(resolution, answered([...resolution.chain, ...found.chain], [found.set]), now);
