@@ -4,6 +4,8 @@
  */
 import type { Command, ConfigUpdate, Observation, Rejection } from "#src/config/stream/update.ts";
 import type { MetricDeclarations, MetricHandles } from "#src/metrics/declaration.ts";
+import type { SegmentOptions } from "#src/memory/layout.ts";
+import type { Segment } from "#src/memory/segment.ts";
 import type { Logger } from "./logger.ts";
 import type { Options, OptionValues } from "./option.ts";
 import type { FrameOptionValues } from "./frame-options.ts";
@@ -18,13 +20,15 @@ export interface ServiceDefinition<O extends Options, M extends MetricDeclaratio
   readonly options: O;
   /** Counted in shared rows, one per process, and exposed by the main. */
   readonly metrics: M;
-  /** Bytes of shared memory that the service's processes want beside the frame's own; 0 or absent: none. */
-  readonly sharedBytes?: (options: OptionValues<O> & FrameOptionValues) => number;
+  /** Shared memory that the service's processes want beside the rows of counters; absent: none. */
+  readonly memory?: (options: OptionValues<O> & FrameOptionValues) => SharedMemoryOptions;
   /** Runs in the main, before the data processes start. */
   readonly main?: (context: MainContext<O, M>) => Promise<MainPart>;
   /** Runs in each data process; the process is ready when this and the first `apply` have returned. */
   readonly data: (context: DataContext<O, M>) => Promise<DataPart>;
 }
+
+export type SharedMemoryOptions = Pick<SegmentOptions, "healthTargets" | "slots" | "arenaBytes">;
 
 interface Context<O extends Options, M extends MetricDeclarations> {
   readonly name: string;
@@ -34,8 +38,10 @@ interface Context<O extends Options, M extends MetricDeclarations> {
   readonly metrics: MetricHandles<M>;
   /** How many data processes there are. */
   readonly workers: number;
-  /** The service's shared memory, the same bytes in every process; length 0 without `sharedBytes`. */
-  readonly shared: Uint8Array;
+  /** Memory that all processes of the service map. */
+  readonly segment: Segment;
+  /** This process's row in it: 0 is the main's, 1 to `workers` the data processes'. */
+  readonly row: number;
   /** Aborted when the process begins to stop for good (after the drain). */
   readonly signal: AbortSignal;
   /** Tells the config stream's server (through the main) what became of an entry. */
@@ -48,10 +54,8 @@ export interface MainContext<O extends Options, M extends MetricDeclarations> ex
 }
 
 export interface DataContext<O extends Options, M extends MetricDeclarations> extends Context<O, M> {
-  /** 0 to workers - 1: the row in shared memory. A replacement has the number of the one it replaces. */
+  /** 0 to workers - 1. A replacement has the index of the one it replaces. */
   readonly index: number;
-  /** Closes the whole process's readiness: call when serving has become impossible. The process ends and is replaced. */
-  crash(error: unknown): never;
 }
 
 /** What a process runs. All but disposal may be absent. Called from ordinary event-loop turns, never inside a poller batch, never two at once. */

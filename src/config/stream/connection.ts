@@ -1,0 +1,80 @@
+/**
+ * One end of a config stream: frames over a byte stream, pings while nothing else is said, and an end with one reason.
+ * Server and client differ only in which frames they take.
+ */
+import type { Duplex } from "node:stream";
+import { type ClientFrame, encodeFrame, FrameDecoder, type ServerFrame } from "./frame.ts";
+
+export type EndReason = "closed" | "failed" | "silent" | "tooLong" | "notJson" | "badFrame";
+
+export interface ConnectionOptions<In> {
+  readonly socket: Duplex;
+  readonly maxFrameBytes: number;
+  readonly read: (value: unknown) => In | undefined;
+  readonly onFrame: (frame: In) => void;
+  /** Once. */
+  readonly onEnd: (reason: EndReason) => void;
+  /** A peer that says nothing for this long is gone; 0: never. A ping goes out four times as often. */
+  readonly silenceMs: number;
+}
+
+export class Connection<In> {
+  readonly #options: ConnectionOptions<In>;
+  readonly #decoder: FrameDecoder;
+  readonly #timer: NodeJS.Timeout | undefined;
+  #heard = performance.now();
+  #ticked = performance.now();
+  #ended = false;
+
+  constructor(options: ConnectionOptions<In>) {
+    this.#options = options;
+    this.#decoder = new FrameDecoder(options.maxFrameBytes);
+    const { socket, silenceMs } = options;
+    socket.on("data", (chunk: Buffer) => this.#onData(chunk));
+    socket.on("error", () => this.#end("failed"));
+    socket.on("close", () => this.#end("closed"));
+    socket.on("end", () => this.#end("closed"));
+    if (silenceMs > 0) this.#timer = setInterval(() => this.#onTick(), silenceMs / 4).unref();
+  }
+
+  send(frame: ClientFrame | ServerFrame): void {
+    if (!this.#ended) this.#options.socket.write(encodeFrame(frame));
+  }
+
+  /** Ends it from our side; `onEnd` is told "closed". */
+  close(): void {
+    this.#end("closed");
+  }
+
+  #onData(chunk: Buffer): void {
+    this.#heard = performance.now();
+    const values = this.#decoder.push(chunk);
+    if (typeof values === "string") return this.#end(values);
+    for (const value of values) {
+      if (this.#ended) return;
+      const frame = this.#options.read(value);
+      if (frame === undefined) return this.#end("badFrame");
+      this.#options.onFrame(frame);
+    }
+  }
+
+  #onTick(): void {
+    const { silenceMs, socket } = this.#options;
+    const now = performance.now();
+    // A late tick means that we stood still (stopped, or out of CPU), not the peer: what it sent meanwhile is still unread.
+    if (now - this.#ticked > silenceMs / 2) this.#heard = now;
+    this.#ticked = now;
+    if (now - this.#heard > silenceMs) return this.#end("silent");
+    socket.write(PING);
+  }
+
+  #end(reason: EndReason): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    clearInterval(this.#timer);
+    this.#options.socket.destroy();
+    this.#options.onEnd(reason);
+  }
+}
+
+const PING = encodeFrame({ type: "ping" });

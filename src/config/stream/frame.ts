@@ -1,0 +1,116 @@
+/**
+ * The config stream's frames: four bytes of length (big-endian), then that many bytes of JSON. A client begins with
+ * `hello` and may repeat it to be sent everything that differs; each `update` is atomic and answered by one `ack`.
+ */
+import type { Entry } from "#src/config/model.ts";
+import type { Command, Observation, Rejection } from "./update.ts";
+
+export const PROTOCOL = 1;
+
+/** What the server accepts from a client: the largest is a hello, about 60 bytes for each entry that it has. */
+export const MAX_CLIENT_FRAME_BYTES = 64 * 1024 * 1024;
+/** What a client accepts from its server: the largest is a first update with every zone's text. */
+export const MAX_SERVER_FRAME_BYTES = 512 * 1024 * 1024;
+
+export interface HelloFrame {
+  readonly type: "hello";
+  readonly protocol: number;
+  /** Whom the server should take it for; what that one may see is the server's decision. */
+  readonly client: string;
+  /** Version by key of what it holds. */
+  readonly have: Readonly<Record<string, string>>;
+}
+
+export interface UpdateFrame {
+  readonly type: "update";
+  readonly upsert: readonly Entry[];
+  readonly remove: readonly string[];
+  /** Of everything after this update. */
+  readonly digest: string;
+}
+
+export interface AckFrame {
+  readonly type: "ack";
+  readonly digest: string;
+  readonly rejected: readonly Rejection[];
+}
+
+export interface ObservedFrame extends Observation {
+  readonly type: "observed";
+  /** Which data process saw it; absent when the main did. */
+  readonly process?: number;
+}
+
+export interface CommandFrame extends Command {
+  readonly type: "command";
+  /** Comes back in the results. */
+  readonly id: number;
+}
+
+/** What became of a command: one per process that carried it out. */
+export interface CommandOutcome {
+  readonly process?: number;
+  readonly value?: unknown;
+  readonly error?: string;
+}
+
+export interface ResultFrame {
+  readonly type: "result";
+  readonly id: number;
+  readonly outcomes: readonly CommandOutcome[];
+}
+
+export interface PingFrame {
+  readonly type: "ping";
+}
+
+export type ClientFrame = HelloFrame | AckFrame | ObservedFrame | ResultFrame | PingFrame;
+export type ServerFrame = UpdateFrame | CommandFrame | PingFrame;
+
+export function encodeFrame(frame: ClientFrame | ServerFrame): Buffer {
+  const text = JSON.stringify(frame);
+  const length = Buffer.byteLength(text);
+  const bytes = Buffer.allocUnsafe(4 + length);
+  bytes.writeUInt32BE(length, 0);
+  bytes.write(text, 4);
+  return bytes;
+}
+
+/** Cuts a byte stream into frames' JSON values. */
+export class FrameDecoder {
+  readonly #maxBytes: number;
+  #parts: Buffer[] = [];
+  #held = 0;
+  /** Bytes of the frame being read, its length included; 4 until the length is known. */
+  #wanted = 4;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** The values that `chunk` completes, or the reason why the stream cannot go on. */
+  push(chunk: Buffer): unknown[] | "tooLong" | "notJson" {
+    this.#parts.push(chunk);
+    this.#held += chunk.length;
+    if (this.#held < this.#wanted) return [];
+    let bytes = this.#parts.length === 1 ? this.#parts[0]! : Buffer.concat(this.#parts, this.#held);
+    const values: unknown[] = [];
+    for (;;) {
+      this.#wanted = 4;
+      if (bytes.length < 4) break;
+      const length = bytes.readUInt32BE(0);
+      if (length > this.#maxBytes) return "tooLong";
+      this.#wanted = 4 + length;
+      if (bytes.length < this.#wanted) break;
+      try {
+        values.push(JSON.parse(bytes.toString("utf8", 4, this.#wanted)));
+      } catch {
+        return "notJson";
+      }
+      bytes = bytes.subarray(this.#wanted);
+    }
+    this.#parts = bytes.length === 0 ? [] : [bytes];
+    this.#held = bytes.length;
+    return values;
+  }
+}
