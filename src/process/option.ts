@@ -9,6 +9,8 @@ interface Described {
   readonly help: string;
   /** Also settable for all services at once: FAIRWAY_WORKERS beside FAIRWAY_DNS_WORKERS. */
   readonly shared?: boolean;
+  /** One letter: `o` for `-o`. */
+  readonly short?: string;
 }
 
 /** `integer` and `number` carry `unit` for the reader; `duration` is given as `250ms`, `10s`, `5m`, `1h` and is milliseconds; `bytes` as `64KiB`, `512MiB`, `4GiB` and is bytes. */
@@ -55,3 +57,14 @@ type ValueOf<O extends Option> = O extends NumberOption
 
 /** The values that a declaration yields, every one present. */
 export type OptionValues<O extends Options> = { readonly [K in keyof O]: ValueOf<O[K]> };
+
+/**
+ * Gives values that came by way of text their types back, when every declared option is there with a value of its type.
+ */
+export function areValuesOf<const O extends Options>(declared: O, values: object): values is OptionValues<O> {
+  const given = new Map<string, unknown>(Object.entries(values));
+  return Object.entries(declared).every(([name, option]) => {
+    const value = given.get(name);
+    return Array.isArray(value) ? Array.isArray(option.default) : typeof value === typeof option.default;
+  });
+}
