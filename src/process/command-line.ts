@@ -124,13 +124,13 @@ function flagsFor(program: Program, name: string, option: Option): Flag[] {
         ),
       ];
     case "string":
-      return [new Flag(`${short}--${long} <value>`, help)];
     case "integer":
     case "number":
     case "duration":
     case "bytes":
-      return [new Flag(`${short}--${long} <${option.type}>`, help)];
+      break;
   }
+  return [new Flag(`${short}--${long} <${option.type === "string" ? "value" : option.type}>`, help)];
 }
 
 function readInput(

@@ -40,8 +40,9 @@ export function parseOptionText(option: Option, text: string): ParsedOption {
     case "number":
     case "duration":
     case "bytes":
-      return parseNumber(option, text);
+      break;
   }
+  return parseNumber(option, text);
 }
 
 function parseNumber(option: NumberOption, text: string): ParsedOption {
