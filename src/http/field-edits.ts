@@ -3,7 +3,7 @@
  * (a route's header filters), filled anew per request for the rest (X-Forwarded-For, Via, Age). Writers of every HTTP
  * version apply it, so nobody edits rendered bytes.
  */
-import { FIELD_NAMES } from "./field.ts";
+import { FIELD_NAMES, fieldNumber } from "./field.ts";
 
 const encoder = new TextEncoder();
 
@@ -17,10 +17,18 @@ export class FieldEdits {
   /** A new :path / request target, :authority / Host, undefined to keep the request's own. */
   target: Uint8Array | undefined = undefined;
   authority: Uint8Array | undefined = undefined;
+  /** A new status, 0 to keep the response's own. */
   status = 0;
 
   get empty(): boolean {
-    return this.added.length === 0 && this.removedNames.length === 0 && this.target === undefined && this.authority === undefined;
+    return (
+      this.status === 0 &&
+      !this.removedIds.includes(1) &&
+      this.added.length === 0 &&
+      this.removedNames.length === 0 &&
+      this.target === undefined &&
+      this.authority === undefined
+    );
   }
 
   removeId(id: number): void {
@@ -30,15 +38,14 @@ export class FieldEdits {
   /** Leaves out every field of this name (any case). */
   remove(name: string): void {
     const lower = name.toLowerCase();
-    const id = FIELD_NAMES.indexOf(lower as never);
-    if (id > 0) this.removedIds[id] = 1;
+    const id = fieldNumber(lower);
+    if (id > 0) this.removeId(id);
     else this.removedNames.push(encoder.encode(lower));
   }
 
   add(name: string, value: string): void {
     const lower = name.toLowerCase();
-    const id = FIELD_NAMES.indexOf(lower as never);
-    this.added.push({ id: Math.max(id, 0), name: encoder.encode(lower), value: encoder.encode(value) });
+    this.added.push({ id: fieldNumber(lower), name: encoder.encode(lower), value: encoder.encode(value) });
   }
 
   /** Adds a numbered field from bytes: the per-request path. */
@@ -58,6 +65,7 @@ export class FieldEdits {
     for (const field of other.added) this.added.push(field);
     this.target = other.target ?? this.target;
     this.authority = other.authority ?? this.authority;
+    if (other.status !== 0) this.status = other.status;
   }
 
   clear(): void {

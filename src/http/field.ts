@@ -2,6 +2,8 @@
  * The HTTP field names that Fairway itself reads or writes, each with a small number, so that hot code compares integers.
  * 0 is every other name. Names are lower case (RFC 9110 section 5.1: names are case-insensitive; RFC 9113 section 8.2: lower case).
  */
+import { numbered } from "./numbered.ts";
+
 export const FIELD_NAMES = [
   "",
   "accept",
@@ -79,4 +81,11 @@ export const FIELD_NAMES = [
 export type FieldName = Exclude<(typeof FIELD_NAMES)[number], "">;
 
 /** Name to number: `FIELD["content-length"]`. */
-export const FIELD = Object.fromEntries(FIELD_NAMES.map((name, id) => [name, id])) as Readonly<Record<FieldName, number>>;
+export const FIELD: Readonly<Record<FieldName, number>> = numbered(FIELD_NAMES);
+
+const NUMBERS: ReadonlyMap<string, number> = new Map(FIELD_NAMES.map((name, id) => [name, id]));
+
+/** Number of a lower-case name, 0 when it has none: for configuration, not for hot code. */
+export function fieldNumber(name: string): number {
+  return NUMBERS.get(name) ?? 0;
+}
