@@ -17,4 +17,14 @@ export class Slab {
     this.pointer = pointerOf(this.bytes);
     this.length = this.bytes.length;
   }
+
+  /** Address of a byte, for a struct that points to it. The slab must outlive every use of it. */
+  at(offset: number): bigint {
+    return this.pointer + BigInt(offset);
+  }
+}
+
+/** True when [offset, offset + length) is not a range of whole bytes inside the slab; no system call may see it then. */
+export function isOutside(slab: Slab, offset: number, length: number): boolean {
+  return offset >>> 0 !== offset || length >>> 0 !== length || offset + length > slab.length;
 }
