@@ -50,7 +50,10 @@ export class Message {
 
   // --- framing and connection, already decided by the parser ---
   body: BodyKind = BODY.none;
-  /** Bytes, when body is BODY.length; else -1. */
+  /**
+   * Bytes, when body is BODY.length; else -1. A response without a body (to HEAD, 304) keeps the length that its
+   * Content-Length field tells.
+   */
   contentLength = -1;
   /** Whether this side allows another message on the connection (RFC 9112 section 9.3). Always true for HTTP/2. */
   keepAlive = true;
@@ -80,9 +83,20 @@ export class Message {
   /** Index of the first field with this lower-case name that has no number of its own, or -1. */
   findName(name: Uint8Array, from = 0): number {
     for (let i = from; i < this.fieldCount; i++) {
-      if (this.ids[i] === 0 && this.#nameIs(i, name)) return i;
+      if (this.ids[i] === 0 && this.isNamed(i, name)) return i;
     }
     return -1;
+  }
+
+  /** Whether a field's name is this lower-case one. */
+  isNamed(index: number, name: Uint8Array): boolean {
+    const start = this.ranges[index * 4]!;
+    if (this.ranges[index * 4 + 1]! - start !== name.length) return false;
+    for (let i = 0; i < name.length; i++) {
+      const c = this.bytes[start + i]!;
+      if ((c >= 65 && c <= 90 ? c | 32 : c) !== name[i]) return false;
+    }
+    return true;
   }
 
   /** Latin-1 text of a field's value: for rare paths and logs. */
@@ -97,6 +111,7 @@ export class Message {
 
   /** Latin-1 text of a range: for rare paths and logs. */
   text(start: number, end: number): string {
+    if (end <= start) return "";
     return Buffer.from(this.bytes.buffer, this.bytes.byteOffset + start, end - start).toString("latin1");
   }
 
@@ -157,7 +172,18 @@ export class Message {
    * every range. For heads that outlive their buffer.
    */
   copyFrom(other: Message, start: number, end: number): void {
+    this.#copyRanges(other, start);
     this.bytes = other.bytes.slice(start, end);
+  }
+
+  /** As `copyFrom`, into memory that the caller owns and that is large enough. */
+  copyInto(memory: Uint8Array, other: Message, start: number, end: number): void {
+    this.#copyRanges(other, start);
+    memory.set(other.bytes.subarray(start, end));
+    this.bytes = memory;
+  }
+
+  #copyRanges(other: Message, start: number): void {
     this.version = other.version;
     this.method = other.method;
     this.methodStart = other.methodStart - start;
@@ -178,16 +204,6 @@ export class Message {
     this.keepAlive = other.keepAlive;
     this.expectContinue = other.expectContinue;
     this.upgrade = other.upgrade;
-  }
-
-  #nameIs(index: number, name: Uint8Array): boolean {
-    const start = this.ranges[index * 4]!;
-    if (this.ranges[index * 4 + 1]! - start !== name.length) return false;
-    for (let i = 0; i < name.length; i++) {
-      const c = this.bytes[start + i]!;
-      if ((c >= 65 && c <= 90 ? c | 32 : c) !== name[i]) return false;
-    }
-    return true;
   }
 }
 
