@@ -113,10 +113,13 @@ export interface L4RouteConfig {
   readonly backends: readonly WeightedBackend[];
 }
 
-/** Endpoints of a Service port or of a Backend resource. Key `backend/NAMESPACE/KIND/NAME/PORT`. */
+/**
+ * Endpoints of a Service port or of a Backend resource. Key `backend/NAMESPACE/KIND/NAME/PORT`, for UDP with `/UDP`
+ * behind it (a Service may have one number for both protocols); PORT is 0 for a Backend's endpoints of all ports.
+ */
 export interface BackendConfig {
   readonly kind: "backend";
-  /** `NAMESPACE/NAME:PORT`, the metrics' `backend` and `pool` label. */
+  /** `NAMESPACE/NAME:PORT`, the metrics' `backend` and `pool` label; of a Backend with all ports `NAMESPACE/NAME`. */
   readonly id: string;
   readonly endpoints: readonly EndpointConfig[];
   readonly health: HealthCheckConfig;
@@ -167,7 +170,42 @@ export interface CertificateConfig {
   readonly keyPem: string;
 }
 
-export type EntryValue = PortConfig | HttpRouteConfig | L4RouteConfig | BackendConfig | ZoneConfig | CertificateConfig;
+/** The options of one engine: of its DataPlane resource, or the defaults. Key `dataplane/ENGINE`; at most one an engine. */
+export interface DataPlaneConfig {
+  readonly kind: "dataPlane";
+  readonly engine: Engine;
+  readonly accessLog: {
+    readonly mode: "off" | "sampled" | "full";
+    /** In mode "sampled" one of so many is logged. */
+    readonly sampleEvery: number;
+  };
+  /** Memory for cached responses; an edge reads it when it starts. */
+  readonly cacheMaxBytes: number;
+  /** Largest request line and header section together: 431 beyond. */
+  readonly httpMaxHeaderBytes: number;
+  /** Largest request body: 413 beyond. 0: no limit. */
+  readonly httpMaxBodyBytes: number;
+  /** From a connection's first byte of a request to the end of its head. */
+  readonly httpHeaderTimeoutMs: number;
+  /** Of a client's connection without a request. */
+  readonly httpIdleTimeoutMs: number;
+  readonly upstreamConnectTimeoutMs: number;
+  /** Of a pooled connection without a request. */
+  readonly upstreamIdleTimeoutMs: number;
+  /** Of a TCP listener's connection without a byte in either direction. */
+  readonly tcpIdleTimeoutMs: number;
+  /** Of a UDP listener's session without a datagram in either direction. */
+  readonly udpIdleTimeoutMs: number;
+}
+
+export type EntryValue =
+  | PortConfig
+  | HttpRouteConfig
+  | L4RouteConfig
+  | BackendConfig
+  | ZoneConfig
+  | CertificateConfig
+  | DataPlaneConfig;
 
 /** One thing of the configuration, as the config stream carries it. */
 export interface Entry {
