@@ -12,6 +12,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   "src/net": 1,
   "src/resource": 1,
   "src/config/model.ts": 1,
+  "src/config/stream/entry.ts": 1,
   "src/dns/wire": 1,
   "src/http": 1,
   "src/process/backoff.ts": 1,
