@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { closeSync } from "node:fs";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { CHUNK, CLASS_BYTES, MAX_CHUNK_BYTES, classFor } from "./arena.ts";
 import { isOlder, nextEpoch } from "./epoch.ts";
 import { HealthBits } from "./health-bits.ts";
@@ -220,13 +220,24 @@ test("rows: busy in one batch is stuck, busy in many is not, idle never", () => 
 });
 
 test("health bits: what was never probed is healthy", () => {
-  const bits = new HealthBits(Segment.local(OPTIONS));
-  assert.equal(bits.isHealthy(3), true);
-  bits.mark(3, false);
-  assert.deepEqual([bits.isHealthy(3), bits.isHealthy(2)], [false, true]);
-  bits.mark(3, true);
-  assert.equal(bits.isHealthy(3), true);
-  assert.throws(() => bits.mark(8, true), /has 8 health words/);
+  const segment = Segment.local(OPTIONS);
+  const bits = new HealthBits(segment);
+  const word = bits.claim("192.0.2.1:80/tcp");
+  const other = bits.claim("192.0.2.2:80/tcp");
+  assert.notEqual(word, other);
+  assert.equal(new HealthBits(segment).claim("192.0.2.1:80/tcp"), word, "another process finds the same word");
+  bits.mark(word, false);
+  assert.deepEqual([bits.isHealthy(word), bits.isHealthy(other)], [false, true]);
+  assert.equal(bits.claim("192.0.2.1:80/tcp"), word, "a target that is down keeps its word");
+  bits.mark(word, true);
+  assert.equal(bits.isHealthy(word), true);
+  bits.mark(word, false);
+  bits.release(word);
+  assert.equal(bits.isHealthy(word), true);
+  const claimed = new Set<number>();
+  for (let i = 0; i < 100; i++) claimed.add(bits.claim(`target ${i}`));
+  assert.ok(claimed.has(-1) && claimed.size <= OPTIONS.healthTargets + 1);
+  assert.equal(bits.isHealthy(-1), true, "a target without a word is up");
 });
 
 test("ring: in order, refuses when full, goes on beyond the wrap of its counts", () => {
