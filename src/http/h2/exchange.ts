@@ -1,0 +1,465 @@
+/**
+ * One stream of an HTTP/2 connection as an Exchange: the request's body comes in under our window, the response goes out
+ * under the client's. What a window holds back waits in a queue, and whoever made it is asked to pause.
+ */
+import type { Address } from "#src/net/address.ts";
+import type { Slab } from "#src/reactor/slab.ts";
+import type { Held, TlsInfo } from "#src/reactor/stream.ts";
+import type { FinishedExchange } from "../engine/services.ts";
+import { StageRun } from "../engine/stage-run.ts";
+import type {
+  AbortReason,
+  BodySink,
+  ExchangeNotes,
+  PreparedResponse,
+  ResponseSource,
+  UpgradedStream,
+} from "../exchange.ts";
+import type { FieldEdits } from "../field-edits.ts";
+import { BODY, Message } from "../message.ts";
+import { METHOD } from "../method.ts";
+import type { Stage } from "../stage.ts";
+import { BodyQueue } from "./body-queue.ts";
+import type { H2Connection } from "./connection.ts";
+import { ERROR, FLAG, FRAME, FRAME_HEADER, MAX_FRAME_SIZE, writeFrameHeader } from "./frame.ts";
+import { RequestBody } from "./request-body.ts";
+import {
+  copyOfTrailers,
+  headBound,
+  OWN_FIELDS,
+  writeAge,
+  writeDate,
+  writeHead,
+  writeTrailers,
+} from "./response-head.ts";
+
+/** The largest prepared response that is copied as a whole; a larger body goes frame by frame. */
+const MAX_DIRECT = 64 * 1024;
+
+const encoder = new TextEncoder();
+
+const emptyNotes = (): ExchangeNotes => ({
+  gateway: "",
+  route: "",
+  backend: "",
+  endpoint: "",
+  cache: "",
+  upstreamMs: -1,
+  retries: 0,
+  reason: "",
+});
+
+export class H2Exchange implements FinishedExchange {
+  readonly version = 20;
+  readonly notes: ExchangeNotes = emptyNotes();
+  id = 0;
+  startedAt = 0;
+  ended = false;
+  source: ResponseSource | undefined = undefined;
+  status = 0;
+  bytesOut = 0;
+  aborted: AbortReason | "" = "";
+  /** Octets of DATA that the client still takes on this stream; negative after its settings shrank. */
+  sendWindow = 0;
+  readonly body: RequestBody;
+
+  readonly #connection: H2Connection;
+  readonly #run = new StageRun();
+  #request: Message;
+  #requestKept = false;
+  #headSent = false;
+  /** The head carried END_STREAM. */
+  #headEndedStream = false;
+  /** The response is over, and reported. */
+  #closed = false;
+  /** So is the stream. */
+  #gone = false;
+  readonly #outgoing = new BodyQueue();
+  #trailers: Message | undefined = undefined;
+  #wantsDrain = false;
+  #sentAt = 0;
+
+  constructor(connection: H2Connection) {
+    this.#connection = connection;
+    this.body = new RequestBody(this, connection);
+    this.#request = connection.shared.section.message;
+  }
+
+  get request(): Message {
+    return this.#request;
+  }
+
+  get bytesIn(): number {
+    return this.body.bytes;
+  }
+
+  get client(): Address {
+    return this.#connection.stream.peer;
+  }
+
+  get local(): Address {
+    return this.#connection.stream.local;
+  }
+
+  get tls(): TlsInfo | undefined {
+    return this.#connection.stream.tls;
+  }
+
+  // --- for the connection
+
+  /** Becomes the exchange of a new stream, whose request lies in the shared section. */
+  begin(id: number, endStream: boolean): void {
+    const { shared, initialSendWindow } = this.#connection;
+    const { now } = shared.services.loop;
+    this.id = id;
+    this.startedAt = this.#sentAt = now;
+    this.ended = this.#closed = this.#gone = this.#headSent = this.#requestKept = false;
+    this.source = undefined;
+    this.status = this.bytesOut = 0;
+    this.aborted = "";
+    this.sendWindow = initialSendWindow;
+    this.#request = shared.section.message;
+    if (this.#connection.port.current.secure) this.#request.secure = true;
+    this.body.begin(this.#request.contentLength, endStream);
+    this.#wantsDrain = false;
+    const notes = this.notes;
+    notes.gateway = notes.route = notes.backend = notes.endpoint = notes.cache = notes.reason = "";
+    notes.upstreamMs = -1;
+    notes.retries = 0;
+  }
+
+  /** Runs the stages. True: the exchange is over already and nobody holds it. */
+  dispatch(): boolean {
+    const { shared, port } = this.#connection;
+    const { observer, limits } = shared.services;
+    observer.onRequest(this);
+    let outcome = "done";
+    if (limits.bodyBytes > 0 && this.body.announced > limits.bodyBytes) {
+      this.fail(413, "bodyTooLarge", "the announced body is larger than allowed");
+    } else {
+      this.#run.begin(port.current.stages);
+      outcome = this.#advance();
+    }
+    if (!this.#closed) this.keepRequest();
+    return this.#gone && outcome === "done";
+  }
+
+  /** Sends one frame of what waits, if it may. True when it did. */
+  pump(): boolean {
+    const waiting = this.#outgoing.length;
+    if (waiting === 0) return false;
+    const length = Math.min(this.#window(), waiting);
+    if (length <= 0) return false;
+    const at = this.#connection.reserve(FRAME_HEADER + length);
+    this.#outgoing.take(this.#connection.outBytes, at + FRAME_HEADER, length);
+    this.#sent(at, length);
+    if (this.#outgoing.length > 0) return true;
+    if (this.ended) this.#finish(this.#trailers);
+    else this.onUnblocked();
+    return true;
+  }
+
+  /** The kernel has taken everything of the connection's. */
+  onUnblocked(): void {
+    if (!this.#wantsDrain || this.ended || this.#outgoing.length > 0 || this.#connection.isBlocked) return;
+    this.#wantsDrain = false;
+    this.source?.onDrain(this);
+  }
+
+  /** The stream is over before its time: reset, or its connection gone. */
+  cut(reason: AbortReason): void {
+    if (this.#closed) return this.#leave();
+    const wasEnded = this.ended;
+    this.aborted = reason;
+    this.#close();
+    if (!wasEnded) this.source?.onAbort(this, reason);
+  }
+
+  /** Ends an exchange whose client stands still. */
+  checkProgress(now: number): void {
+    const { limits } = this.#connection.shared.services;
+    if (this.#closed) {
+      if (this.body.isLate(now, limits.bodyMs)) this.stopReading();
+    } else if (this.#outgoing.length > 0 && now - this.#sentAt >= limits.writeMs) {
+      this.#connection.resetStream(this.id, ERROR.cancel);
+      this.cut("clientTimeout");
+    } else if (this.body.isLate(now, limits.bodyMs)) {
+      this.fail(408, "clientTimeout", "the request's body stopped coming");
+    }
+  }
+
+  // --- Exchange: the way through the stages
+
+  follow(stages: readonly Stage[]): void {
+    this.#run.follow(stages);
+  }
+
+  proceed(): void {
+    if (!this.ended) this.#advance();
+  }
+
+  keepRequest(): void {
+    if (this.#requestKept) return;
+    this.#requestKept = true;
+    const { section } = this.#connection.shared;
+    this.#request = Message.copyOf(section.message, 0, section.end);
+  }
+
+  #advance(): "done" | "wait" {
+    const outcome = this.#run.run(this);
+    if (outcome !== "unanswered") return outcome;
+    this.respondText(404, "Not found\n", undefined);
+    return "done";
+  }
+
+  // --- Exchange: the request's body
+
+  get hasBody(): boolean {
+    return !this.body.done;
+  }
+
+  readBody(sink: BodySink): void {
+    const { body } = this;
+    if (body.done || this.ended) return;
+    if (this.#request.expectContinue && !this.#headSent && body.bytes === 0 && !body.ended) this.inform(100, undefined);
+    body.readTo(sink);
+  }
+
+  pauseBody(): void {
+    this.body.pause();
+  }
+
+  resumeBody(): void {
+    this.body.resume();
+  }
+
+  // --- Exchange: the response
+
+  inform(status: number, head: Message | undefined): void {
+    if (this.#headSent || this.ended) return;
+    const interim = head ?? this.#connection.shared.interimHead();
+    const before = interim.status;
+    interim.status = status;
+    const bound = headBound(interim, undefined);
+    if (bound > this.#connection.shared.services.out.slab.length) return;
+    const at = this.#connection.reserve(bound);
+    this.#connection.finish(writeHead(this.#connection.outBytes, at, this.id, interim, undefined, undefined, false));
+    interim.status = before;
+  }
+
+  respond(head: Message, edits: FieldEdits | undefined): void {
+    if (this.#headSent || this.ended) return;
+    const changes = this.#shown(head, edits);
+    if (headBound(head, changes) > this.#connection.shared.services.out.slab.length) {
+      return this.fail(502, "upstreamFailed", "the response's head is too large");
+    }
+    if (this.#writeHead(head, changes)) this.#finish(undefined);
+  }
+
+  respondPrepared(prepared: PreparedResponse): void {
+    if (this.#headSent || this.ended) return prepared.held?.release();
+    const bodyLength = this.#request.method === METHOD.HEAD ? 0 : prepared.bodyEnd - prepared.bodyStart;
+    const blockLength = prepared.h2End - prepared.h2Start + OWN_FIELDS;
+    const fits = bodyLength <= Math.min(MAX_DIRECT, this.sendWindow, this.#connection.sendWindow);
+    if (!fits || blockLength > MAX_FRAME_SIZE || this.#run.watched) this.#respondInParts(prepared);
+    else {
+      this.#writePrepared(prepared, bodyLength);
+      prepared.held?.release();
+      this.#close();
+    }
+  }
+
+  respondText(status: number, text: string, edits: FieldEdits | undefined): void {
+    if (this.#headSent || this.ended) return;
+    const { shared } = this.#connection;
+    const body = encoder.encode(text);
+    const head = shared.textHead(status, body.length);
+    if (this.#writeHead(head, this.#shown(head, edits))) return this.#finish(undefined);
+    this.#send(body, 0, body.length, undefined);
+    this.end();
+  }
+
+  write(slab: Slab, start: number, end: number, held?: Held): boolean {
+    if (this.ended || !this.#headSent) {
+      held?.release();
+      return true;
+    }
+    this.#send(slab.bytes, start, end, held);
+    if (this.#outgoing.length === 0 && !this.#connection.isBlocked) return true;
+    this.#wantsDrain = true;
+    return false;
+  }
+
+  end(trailers?: Message): void {
+    if (this.ended || !this.#headSent) return;
+    this.ended = true;
+    if (this.#outgoing.length === 0) this.#finish(trailers);
+    else this.#trailers = trailers === undefined ? undefined : copyOfTrailers(trailers);
+  }
+
+  fail(status: number, reason: AbortReason, detail: string): void {
+    if (this.ended) return;
+    const source = this.source;
+    this.notes.reason = detail;
+    if (!this.#headSent) this.respondText(status, `${detail}\n`, undefined);
+    else {
+      this.#connection.resetStream(this.id, ERROR.internalError);
+      this.aborted = reason;
+      this.#close();
+    }
+    source?.onAbort(this, reason);
+  }
+
+  upgrade(_head: Message, _edits: FieldEdits | undefined): UpgradedStream | undefined {
+    return undefined;
+  }
+
+  /** The changes that stages ask for when they see the head, on top of `edits`. */
+  #shown(head: Message, edits: FieldEdits | undefined): FieldEdits | undefined {
+    if (!this.#run.watched) return edits;
+    const shared = this.#connection.shared.services.edits;
+    if (edits !== shared) {
+      shared.clear();
+      if (edits !== undefined) {
+        shared.merge(edits);
+        shared.status = edits.status;
+      }
+    }
+    this.#run.showResponse(this, head, shared);
+    return shared;
+  }
+
+  /** Writes the response's head. True: there is no body, END_STREAM is said. */
+  #writeHead(head: Message, edits: FieldEdits | undefined): boolean {
+    const connection = this.#connection;
+    const { date, loop } = connection.shared.services;
+    const status = edits !== undefined && edits.status !== 0 ? edits.status : head.status;
+    const hasNoBody =
+      this.#request.method === METHOD.HEAD ||
+      status === 204 ||
+      status === 304 ||
+      head.body === BODY.none ||
+      head.contentLength === 0;
+    date.refresh(loop.now);
+    this.status = status;
+    this.#headSent = true;
+    const at = connection.reserve(headBound(head, edits));
+    connection.finish(writeHead(connection.outBytes, at, this.id, head, edits, date.bytes, hasNoBody));
+    this.#headEndedStream = hasNoBody;
+    return hasNoBody;
+  }
+
+  /** The hit path: prepared block, Date, Age and body in one go. */
+  #writePrepared(prepared: PreparedResponse, bodyLength: number): void {
+    const connection = this.#connection;
+    const { date, loop } = connection.shared.services;
+    const source = prepared.slab.bytes;
+    const at = connection.reserve(prepared.h2End - prepared.h2Start + OWN_FIELDS + bodyLength + 8 * FRAME_HEADER);
+    const target = connection.outBytes;
+    const block = at + FRAME_HEADER;
+    target.set(source.subarray(prepared.h2Start, prepared.h2End), block);
+    date.refresh(loop.now);
+    let end = writeDate(target, block + prepared.h2End - prepared.h2Start, date.bytes);
+    if (prepared.age >= 0) end = writeAge(target, end, prepared.age);
+    const flags = bodyLength === 0 ? FLAG.endHeaders | FLAG.endStream : FLAG.endHeaders;
+    writeFrameHeader(target, at, end - block, FRAME.headers, flags, this.id);
+    for (let from = prepared.bodyStart, left = bodyLength; left > 0;) {
+      const length = Math.min(left, MAX_FRAME_SIZE);
+      left -= length;
+      end = writeFrameHeader(target, end, length, FRAME.data, left === 0 ? FLAG.endStream : 0, this.id);
+      target.set(source.subarray(from, from + length), end);
+      end += length;
+      from += length;
+    }
+    connection.finish(end);
+    connection.sendWindow -= bodyLength;
+    this.sendWindow -= bodyLength;
+    this.status = prepared.status;
+    this.bytesOut = bodyLength;
+  }
+
+  /** A prepared response whose body must wait for windows, or whose head some stage wants to see. */
+  #respondInParts(prepared: PreparedResponse): void {
+    const head = this.#connection.shared.preparedHead(prepared);
+    if (head === undefined) {
+      prepared.held?.release();
+      this.fail(500, "error", "the stored response cannot be read");
+      return;
+    }
+    if (this.#writeHead(head, this.#shown(head, undefined))) {
+      prepared.held?.release();
+      return this.#finish(undefined);
+    }
+    this.#send(prepared.slab.bytes, prepared.bodyStart, prepared.bodyEnd, prepared.held);
+    this.end();
+  }
+
+  /** Body octets: as much as windows and kernel allow at once, the rest queued. */
+  #send(bytes: Uint8Array, start: number, end: number, held: Held | undefined): void {
+    this.bytesOut += end - start;
+    while (start < end && this.#outgoing.length === 0 && !this.#connection.isBlocked) {
+      const length = Math.min(this.#window(), end - start);
+      if (length <= 0) break;
+      const at = this.#connection.reserve(FRAME_HEADER + length);
+      this.#connection.outBytes.set(bytes.subarray(start, start + length), at + FRAME_HEADER);
+      this.#sent(at, length);
+      start += length;
+    }
+    if (this.#closed) held?.release();
+    else this.#outgoing.push(bytes, start, end, held);
+  }
+
+  /** Octets that one DATA frame may carry now. */
+  #window(): number {
+    return Math.min(this.sendWindow, this.#connection.sendWindow, MAX_FRAME_SIZE);
+  }
+
+  #sent(at: number, length: number): void {
+    this.sendWindow -= length;
+    this.#connection.sendWindow -= length;
+    this.#sentAt = this.#connection.shared.services.loop.now;
+    this.#connection.dataFrame(at, length, this.id, false);
+  }
+
+  /** Everything before the end has been written: END_STREAM, unless the head said it. */
+  #finish(trailers: Message | undefined): void {
+    if (this.#closed) return;
+    const connection = this.#connection;
+    if (trailers !== undefined && trailers.fieldCount > 0) {
+      const at = connection.reserve(headBound(trailers, undefined));
+      connection.finish(writeTrailers(connection.outBytes, at, this.id, trailers));
+    } else if (!this.#headEndedStream) connection.endData(this.id);
+    this.#close();
+  }
+
+  /** The client's body is no longer wanted (RFC 9113 section 8.1). */
+  stopReading(): void {
+    if (this.#gone) return;
+    this.#connection.resetStream(this.id, ERROR.noError);
+    this.#leave();
+  }
+
+  /** The body that nobody read has come to its end. */
+  onDiscarded(): void {
+    this.#leave();
+  }
+
+  /** The response is over. A request that is not is read to its end, within limits, so that its client reads the response. */
+  #close(): void {
+    const connection = this.#connection;
+    this.ended = this.#closed = true;
+    this.#headEndedStream = false;
+    this.body.clear();
+    this.#trailers = undefined;
+    this.#outgoing.clear();
+    connection.shared.services.observer.onFinish(this);
+    if (this.body.ended || this.aborted !== "") this.#leave();
+    else if (this.body.exceedsDiscard()) this.stopReading();
+  }
+
+  #leave(): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.#connection.onStreamEnd(this);
+  }
+}
