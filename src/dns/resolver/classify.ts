@@ -2,6 +2,9 @@
  * What a server's response says about a question, given the zone it was asked for: pure. Records outside that zone's
  * bailiwick are never looked at, which is what keeps a server from speaking for names that are not its own.
  */
+import { nameKey } from "#src/dns/wire/name.ts";
+import { RCODE } from "#src/dns/wire/rcode.ts";
+import { TYPE } from "#src/dns/wire/type.ts";
 import { isAtOrBelow, labelCount } from "./name-key.ts";
 import type { RrSet } from "./rrset.ts";
 
@@ -39,25 +42,15 @@ export type Classification =
   /** This server is of no use for this zone: ask another. */
   | { readonly kind: "useless"; readonly reason: string };
 
-const TYPE_A = 1;
-const TYPE_NS = 2;
-const TYPE_CNAME = 5;
-const TYPE_SOA = 6;
-const TYPE_AAAA = 28;
-const TYPE_ANY = 255;
-const RCODE_NOERROR = 0;
-const RCODE_FORMERR = 1;
-const RCODE_NOTIMP = 4;
-const RCODE_NXDOMAIN = 3;
 const MAX_CHAIN = 11;
 
-/** Name key of a CNAME's or NS's target: the rdata is the uncompressed name, lower-cased by the decoder. */
-export const targetOf = (rdata: Uint8Array): string => Buffer.from(rdata).toString("latin1");
+/** Name key of a CNAME's or NS's target: the rdata is the uncompressed name. */
+export const targetOf = (rdata: Uint8Array): string => nameKey(rdata);
 
 export function classify(response: Response, zone: string, name: string, type: number, edns: boolean): Classification {
   if (response.truncated) return { kind: "truncated" };
-  if (edns && (response.rcode === RCODE_FORMERR || response.rcode === RCODE_NOTIMP)) return { kind: "withoutEdns" };
-  if (response.rcode !== RCODE_NOERROR && response.rcode !== RCODE_NXDOMAIN) {
+  if (edns && (response.rcode === RCODE.FORMERR || response.rcode === RCODE.NOTIMP)) return { kind: "withoutEdns" };
+  if (response.rcode !== RCODE.NOERROR && response.rcode !== RCODE.NXDOMAIN) {
     return { kind: "useless", reason: `rcode ${response.rcode}` };
   }
   const chain: RrSet[] = [];
@@ -65,16 +58,16 @@ export function classify(response: Response, zone: string, name: string, type: n
   for (;;) {
     const set = find(response.answer, at, type, zone);
     if (set !== undefined) return { kind: "answer", chain, set };
-    const alias = type === TYPE_CNAME ? undefined : find(response.answer, at, TYPE_CNAME, zone);
+    const alias = type === TYPE.CNAME ? undefined : find(response.answer, at, TYPE.CNAME, zone);
     if (alias === undefined) break;
     if (chain.length === MAX_CHAIN || chain.includes(alias)) return { kind: "useless", reason: "CNAME loop" };
     chain.push(alias);
     at = targetOf(alias.rdata[0]!);
   }
   const soa = response.authority.find(
-    (set) => set.type === TYPE_SOA && isAtOrBelow(set.owner, zone) && isAtOrBelow(at, set.owner),
+    (set) => set.type === TYPE.SOA && isAtOrBelow(set.owner, zone) && isAtOrBelow(at, set.owner),
   );
-  if (response.rcode === RCODE_NXDOMAIN && isAtOrBelow(at, zone)) return { kind: "nxdomain", chain, name: at, soa };
+  if (response.rcode === RCODE.NXDOMAIN && isAtOrBelow(at, zone)) return { kind: "nxdomain", chain, name: at, soa };
   if (chain.length > 0) {
     return soa !== undefined ? { kind: "nodata", chain, name: at, soa } : { kind: "alias", chain, target: at };
   }
@@ -92,7 +85,7 @@ function emptyAnswer(response: Response, name: string): Classification {
 function referralOf(response: Response, zone: string, name: string): Referral | undefined {
   const ns = response.authority.find(
     (set) =>
-      set.type === TYPE_NS &&
+      set.type === TYPE.NS &&
       isAtOrBelow(name, set.owner) &&
       isAtOrBelow(set.owner, zone) &&
       labelCount(set.owner) > labelCount(zone),
@@ -100,12 +93,12 @@ function referralOf(response: Response, zone: string, name: string): Referral | 
   if (ns === undefined) return undefined;
   const names = new Set(ns.rdata.map(targetOf));
   const glue = response.additional.filter(
-    (set) => (set.type === TYPE_A || set.type === TYPE_AAAA) && names.has(set.owner) && isAtOrBelow(set.owner, zone),
+    (set) => (set.type === TYPE.A || set.type === TYPE.AAAA) && names.has(set.owner) && isAtOrBelow(set.owner, zone),
   );
   return { kind: "referral", ns, glue };
 }
 
 function find(sets: readonly RrSet[], owner: string, type: number, zone: string): RrSet | undefined {
   if (!isAtOrBelow(owner, zone)) return undefined;
-  return sets.find((set) => set.owner === owner && (set.type === type || type === TYPE_ANY));
+  return sets.find((set) => set.owner === owner && (set.type === type || type === TYPE.ANY));
 }

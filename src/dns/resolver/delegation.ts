@@ -1,4 +1,5 @@
 /** From which servers a resolution may start or go on: a zone, its name servers, and the addresses known for them. */
+import { TYPE } from "#src/dns/wire/type.ts";
 import { isAtOrBelow, parentOf, ROOT } from "./name-key.ts";
 import { CREDIBILITY } from "./rrset-cache.ts";
 import type { RrSetCache } from "./rrset-cache.ts";
@@ -21,10 +22,6 @@ export interface StubZone {
   readonly addresses: readonly ServerAddress[];
 }
 
-const TYPE_A = 1;
-const TYPE_NS = 2;
-const TYPE_DS = 43;
-const TYPE_AAAA = 28;
 const DNS_PORT = 53;
 
 /**
@@ -39,11 +36,11 @@ export function deepestDelegation(
   type: number,
   now: number,
 ): Delegation {
-  for (let zone = type === TYPE_DS ? parentOf(name) : name; ; zone = parentOf(zone)) {
+  for (let zone = type === TYPE.DS ? parentOf(name) : name; ; zone = parentOf(zone)) {
     const stub = stubs.find((each) => each.zone === zone);
     if (stub !== undefined) return { zone, servers: [], addresses: stub.addresses };
     if (zone === ROOT) return { zone: ROOT, servers: [], addresses: hints };
-    const ns = cache.get(zone, TYPE_NS, now, CREDIBILITY.referral);
+    const ns = cache.get(zone, TYPE.NS, now, CREDIBILITY.referral);
     if (ns !== undefined) return { zone, servers: ns.rdata.map(targetOf), addresses: [] };
   }
 }
@@ -52,7 +49,7 @@ export function deepestDelegation(
 export function knownAddresses(cache: RrSetCache, delegation: Delegation, now: number): ServerAddress[] {
   const found = [...delegation.addresses];
   for (const server of delegation.servers) {
-    for (const type of [TYPE_A, TYPE_AAAA]) {
+    for (const type of [TYPE.A, TYPE.AAAA]) {
       const set = cache.get(server, type, now, CREDIBILITY.glue);
       for (const rdata of set?.rdata ?? []) {
         const address = toServerAddress(rdata);
@@ -68,8 +65,8 @@ export function unknownServers(cache: RrSetCache, delegation: Delegation, now: n
   return delegation.servers.filter(
     (server) =>
       !isAtOrBelow(server, delegation.zone) &&
-      cache.get(server, TYPE_A, now, CREDIBILITY.glue) === undefined &&
-      cache.get(server, TYPE_AAAA, now, CREDIBILITY.glue) === undefined,
+      cache.get(server, TYPE.A, now, CREDIBILITY.glue) === undefined &&
+      cache.get(server, TYPE.AAAA, now, CREDIBILITY.glue) === undefined,
   );
 }
 

@@ -1,6 +1,6 @@
 /**
  * Names as the resolver's slow path keys its maps: the lower-case wire form (length octets included) as a Latin-1
- * string, so that equality is `===` and no escaping is ever needed. `"\0"` is the root.
+ * string (`nameKey` of dns/wire), so that equality is `===` and no escaping is ever needed. `"\0"` is the root.
  */
 
 export const ROOT = "\0";
@@ -22,21 +22,6 @@ export function labelCount(name: string): number {
   let count = 0;
   for (let at = 0; name.charCodeAt(at) !== 0; at += name.charCodeAt(at) + 1) count++;
   return count;
-}
-
-/** Wire bytes (uncompressed) to a key. */
-export function toNameKey(bytes: Uint8Array, start: number, end: number): string {
-  let key = "";
-  for (let at = start; at < end;) {
-    const length = bytes[at]!;
-    key += String.fromCharCode(length);
-    at++;
-    for (const last = at + length; at < last; at++) {
-      const c = bytes[at]!;
-      key += String.fromCharCode(c >= 65 && c <= 90 ? c | 32 : c);
-    }
-  }
-  return key;
 }
 
 export function fromNameKey(name: string): Uint8Array {

@@ -3,6 +3,8 @@
  * socket, no timer and no clock, so that a test of it is a script. Work is limited per question that a client asked,
  * whatever zones do (RFC 9520, and the NXNSAttack and loop families of faults).
  */
+import { RCODE } from "#src/dns/wire/rcode.ts";
+import { TYPE } from "#src/dns/wire/type.ts";
 import { CREDIBILITY } from "./rrset-cache.ts";
 import type { RrSetCache } from "./rrset-cache.ts";
 import { classify, targetOf } from "./classify.ts";
@@ -87,12 +89,6 @@ interface Ask {
   readonly sentAt: number;
 }
 
-const TYPE_A = 1;
-const TYPE_AAAA = 28;
-const TYPE_CNAME = 5;
-const RCODE_NOERROR = 0;
-const RCODE_SERVFAIL = 2;
-const RCODE_NXDOMAIN = 3;
 /** RFC 9520 section 3.2: failures are kept too, for at least one second. */
 const FAILURE_TTL_SECONDS = 5;
 /** How often one server is asked before it is given up for a zone: packets are lost. */
@@ -208,7 +204,7 @@ export class Resolver {
       if (absent !== undefined) {
         return this.#finish(resolution, negative(absent.rcode, resolution.chain, absent.soa, absent.ttl), now);
       }
-      const alias = type === TYPE_CNAME ? undefined : this.#cache.get(current, TYPE_CNAME, now);
+      const alias = type === TYPE.CNAME ? undefined : this.#cache.get(current, TYPE.CNAME, now);
       if (alias === undefined) break;
       if (!this.#follow(resolution, [alias], targetOf(alias.rdata[0]!), now)) return;
     }
@@ -257,7 +253,7 @@ export class Resolver {
     resolution.lookedUp.add(server);
     resolution.lookups++;
     resolution.children = 2;
-    for (const type of [TYPE_A, TYPE_AAAA]) {
+    for (const type of [TYPE.A, TYPE.AAAA]) {
       this.#lookup(this.#start(server, type, resolution.work, resolution.depth + 1, resolution), now);
     }
   }
@@ -311,7 +307,7 @@ export class Resolver {
       case "nodata":
       case "nxdomain": {
         for (const set of found.chain) this.#cache.put(set, CREDIBILITY.answer, now);
-        const rcode = found.kind === "nxdomain" ? RCODE_NXDOMAIN : RCODE_NOERROR;
+        const rcode = found.kind === "nxdomain" ? RCODE.NXDOMAIN : RCODE.NOERROR;
         const ttl = negativeTtl(found.soa);
         this.#cache.putAbsent(found.name, resolution.type, rcode, found.soa, ttl, now);
         return this.#finish(resolution, negative(rcode, [...resolution.chain, ...found.chain], found.soa, ttl), now);
@@ -366,7 +362,7 @@ function negativeTtl(soa: RrSet | undefined): number {
 
 const answered = (chain: readonly RrSet[], sets: readonly RrSet[]): Outcome => {
   const answer = [...chain, ...sets];
-  return { rcode: RCODE_NOERROR, answer, authority: [], ttl: Math.min(...answer.map((set) => set.ttl)), reason: "" };
+  return { rcode: RCODE.NOERROR, answer, authority: [], ttl: Math.min(...answer.map((set) => set.ttl)), reason: "" };
 };
 
 const negative = (rcode: number, chain: readonly RrSet[], soa: RrSet | undefined, ttlSeconds: number): Outcome => ({
@@ -378,7 +374,7 @@ const negative = (rcode: number, chain: readonly RrSet[], soa: RrSet | undefined
 });
 
 const failure = (reason: string): Outcome => ({
-  rcode: RCODE_SERVFAIL,
+  rcode: RCODE.SERVFAIL,
   answer: [],
   authority: [],
   ttl: FAILURE_TTL_SECONDS,
