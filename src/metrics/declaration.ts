@@ -36,6 +36,8 @@ export interface GaugeDeclaration {
   readonly name: string;
   readonly help: string;
   readonly dimensions: readonly Dimension[];
+  /** One series per process, with a label `process` (`main`, `0`, `1`, ...), instead of their sum. */
+  readonly perProcess?: boolean;
 }
 
 export interface HistogramDeclaration {

@@ -1,0 +1,116 @@
+/** The text of `/metrics`: shared slots and what is measured when asked, in one registry of the Prometheus client. */
+import {
+  Counter,
+  Gauge,
+  Histogram,
+  type MetricObjectWithValues,
+  type MetricValueWithName,
+  Registry,
+} from "@prometheus-io/client";
+import type { HistogramDeclaration } from "./declaration.ts";
+import type { MetricLayout, MetricPlace } from "./layout.ts";
+import { labelNamesOf, type SeriesValue, type SlotReader } from "./slot-reader.ts";
+
+/** A figure that is found out when it is asked for: from /proc, from the configuration's state. */
+export interface CollectedMetric {
+  readonly type: "counter" | "gauge";
+  readonly name: string;
+  readonly help: string;
+  readonly labels: readonly string[];
+  readonly collect: () => Iterable<CollectedValue> | Promise<Iterable<CollectedValue>>;
+}
+
+export interface CollectedValue {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+export interface MetricsText {
+  readonly contentType: string;
+  /** The exposition as it stands now. */
+  render(): Promise<string>;
+}
+
+export function createRegistry(
+  layout: MetricLayout,
+  reader: SlotReader,
+  collected: readonly CollectedMetric[],
+): MetricsText {
+  const registry = new Registry();
+  for (const place of layout.metrics.values()) {
+    const { declaration } = place;
+    if (declaration.type === "histogram") {
+      registry.registerMetric(new SlotHistogram(place, declaration, reader));
+      continue;
+    }
+    const isPerProcess = declaration.type === "gauge" && declaration.perProcess === true;
+    register(registry, {
+      ...declaration,
+      labels: labelNamesOf(declaration.dimensions, isPerProcess),
+      collect: () => reader.read(place).map(({ labels, slots }) => ({ labels, value: slots[0]! })),
+    });
+  }
+  for (const metric of collected) register(registry, metric);
+  return { contentType: registry.contentType, render: () => registry.metrics() };
+}
+
+function register(registry: Registry, metric: CollectedMetric): void {
+  const { name, help, labels: labelNames, collect } = metric;
+  const common = { name, help, labelNames, registers: [registry] };
+  if (metric.type === "counter") {
+    const counter = new Counter({
+      ...common,
+      async collect() {
+        const values = await collect();
+        counter.reset();
+        for (const { labels, value } of values) counter.inc(labels, value);
+      },
+    });
+  } else {
+    const gauge = new Gauge({
+      ...common,
+      async collect() {
+        const values = await collect();
+        gauge.reset();
+        for (const { labels, value } of values) gauge.set(labels, value);
+      },
+    });
+  }
+}
+
+/** The client's histogram counts for itself; this one shows what others counted. */
+class SlotHistogram extends Histogram<string> {
+  readonly #name: string;
+  readonly #help: string;
+  readonly #bounds: readonly number[];
+  readonly #series: () => Iterable<SeriesValue>;
+
+  constructor(place: MetricPlace, declaration: HistogramDeclaration, reader: SlotReader) {
+    const { name, help, buckets, dimensions } = declaration;
+    super({ name, help, buckets: [...buckets], labelNames: labelNamesOf(dimensions, false), registers: [] });
+    this.#name = name;
+    this.#help = help;
+    this.#bounds = buckets;
+    this.#series = () => reader.read(place);
+  }
+
+  override get(): Promise<MetricObjectWithValues<MetricValueWithName<string>>> {
+    const values: MetricValueWithName<string>[] = [];
+    for (const { labels, slots } of this.#series()) {
+      let count = 0;
+      for (const [i, bound] of [...this.#bounds, "+Inf"].entries()) {
+        count += slots[i]!;
+        values.push({ metricName: `${this.#name}_bucket`, labels: { ...labels, le: bound }, value: count });
+      }
+      values.push({ metricName: `${this.#name}_sum`, labels, value: slots.at(-1)! });
+      values.push({ metricName: `${this.#name}_count`, labels, value: count });
+    }
+    const shown = { name: this.#name, help: this.#help, type: "histogram", aggregator: "sum", values } as const;
+    return Promise.resolve({ ...shown, collect: () => {} });
+  }
+
+  /** What the client's registry asks in place of `get` when it writes text. */
+  getForPromString(): Promise<MetricObjectWithValues<MetricValueWithName<string>>> {
+    return this.get();
+  }
+}
