@@ -13,8 +13,8 @@ export type Section = "answer" | "authority" | "additional";
 /** Offset of each section's count in the header. */
 const COUNT_AT: Readonly<Record<Section, number>> = { answer: 6, authority: 8, additional: 10 };
 
-/** A pointer has 14 bits (RFC 1035 section 4.1.4). */
-const MAX_POINTER = 0x3fff;
+/** A pointer has 14 bits (RFC 1035 section 4.1.4); the last 255 are left, so that prebuilt answers can be shifted. */
+const MAX_POINTER = 0x3f00;
 /** Names that may be pointed at; later ones are written in full. */
 const MAX_TARGETS = 512;
 
