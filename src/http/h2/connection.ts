@@ -185,7 +185,7 @@ export class H2Connection implements StreamHandler, OutOwner {
   /** The exchange has ended and its stream is closed on both sides. */
   onStreamEnd(exchange: H2Exchange): void {
     this.#streams.delete(exchange.id);
-    this.#resetBudget.earn(1);
+    if (exchange.aborted === "") this.#resetBudget.earn(1);
     if (this.#streams.size > 0 || this.#closed) return;
     if (this.#drain === "last") this.#close("shutdown");
     else this.#arm();
