@@ -53,7 +53,9 @@ type ValueOf<O extends Option> = O extends NumberOption
     ? boolean
     : O extends ListOption
       ? readonly string[]
-      : string;
+      : O extends { readonly choices: readonly (infer C extends string)[] }
+        ? C
+        : string;
 
 /** The values that a declaration yields, every one present. */
 export type OptionValues<O extends Options> = { readonly [K in keyof O]: ValueOf<O[K]> };
@@ -65,6 +67,8 @@ export function areValuesOf<const O extends Options>(declared: O, values: object
   const given = new Map<string, unknown>(Object.entries(values));
   return Object.entries(declared).every(([name, option]) => {
     const value = given.get(name);
+    if (option.type === "string" && option.choices !== undefined)
+      return option.choices.some((choice) => choice === value);
     return Array.isArray(value) ? Array.isArray(option.default) : typeof value === typeof option.default;
   });
 }

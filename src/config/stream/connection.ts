@@ -41,12 +41,20 @@ export class Connection<In> {
     if (!this.#ended) this.#options.socket.write(encodeFrame(frame));
   }
 
-  /** Ends it from our side; `onEnd` is told "closed". */
+  /** Ends it from our side, after what was sent; `onEnd` is told "closed". */
   close(): void {
-    this.#end("closed");
+    if (this.#ended) return;
+    const { socket } = this.#options;
+    const timer = setTimeout(() => socket.destroy(), LINGER_MS).unref();
+    socket.end(() => {
+      clearTimeout(timer);
+      socket.destroy();
+    });
+    this.#finish("closed");
   }
 
   #onData(chunk: Buffer): void {
+    if (this.#ended) return;
     this.#heard = performance.now();
     const values = this.#decoder.push(chunk);
     if (typeof values === "string") return this.#end(values);
@@ -70,11 +78,17 @@ export class Connection<In> {
 
   #end(reason: EndReason): void {
     if (this.#ended) return;
+    this.#options.socket.destroy();
+    this.#finish(reason);
+  }
+
+  #finish(reason: EndReason): void {
     this.#ended = true;
     clearInterval(this.#timer);
-    this.#options.socket.destroy();
     this.#options.onEnd(reason);
   }
 }
 
+/** How long a peer may take to read what was sent before our close. */
+const LINGER_MS = 1000;
 const PING = encodeFrame({ type: "ping" });

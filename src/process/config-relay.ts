@@ -1,0 +1,195 @@
+/**
+ * The configuration's way through a main: taken from the config stream (or empty without one), shown to the main's own
+ * part, handed to the data processes, acknowledged upwards when all of them have it in use.
+ */
+import { connect } from "node:net";
+import type { Duplex } from "node:stream";
+import { setTimeout as wait } from "node:timers/promises";
+import { ConfigClient } from "#src/config/stream/client.ts";
+import type { CommandOutcome, ObservedFrame } from "#src/config/stream/frame.ts";
+import { ConfigServer } from "#src/config/stream/server.ts";
+import type { Command, ConfigUpdate, Observation, Rejection } from "#src/config/stream/update.ts";
+import type { LabelTable } from "#src/metrics/label-table.ts";
+import type { CollectedMetric } from "#src/metrics/registry.ts";
+import type { Logger } from "./logger.ts";
+import { LABELS_COMMAND, PROCESS_KEY } from "./process-messages.ts";
+
+export interface ConfigRelayOptions {
+  readonly name: string;
+  /** "" for none: the configuration is empty, and final. */
+  readonly socketPath: string;
+  readonly log: Logger;
+  readonly tables: readonly LabelTable[];
+  /** A configured label's index means something else from now on. */
+  readonly onLabel: (table: LabelTable, index: number) => void;
+  /** The main's own part. */
+  readonly apply: (update: ConfigUpdate) => Promise<readonly Rejection[]>;
+  readonly command: (command: Command) => Promise<readonly CommandOutcome[]>;
+  /** What a data process says about itself (PROCESS_KEY) or about an entry. */
+  readonly onObserved: (index: number, observation: Observation) => void;
+  /** A data process closed its stream or does not answer. */
+  readonly onGone: (index: number) => void;
+  /** Resolves when the data processes have come up: before that nothing is live. */
+  readonly allReady: () => Promise<void>;
+}
+
+/** A first configuration is acknowledged after this long even when not all data processes are up. */
+const START_LIMIT_MS = 10_000;
+
+export class ConfigRelay implements AsyncDisposable {
+  readonly #options: ConfigRelayOptions;
+  readonly #server: ConfigServer;
+  #client: ConfigClient | undefined;
+  #isSynced = false;
+  #rejected: readonly Rejection[] = [];
+  #changedAt = 0;
+  #updates = 0;
+
+  constructor(options: ConfigRelayOptions) {
+    this.#options = options;
+    this.#server = new ConfigServer({
+      select: () => () => true,
+      preface: () => [this.#labels()],
+      onObserved: (client, observation) => this.#onObserved(Number(client), observation),
+      onDisconnected: (client) => options.onGone(Number(client)),
+    });
+  }
+
+  /** True once there is a configuration, an empty one included. */
+  get isSynced(): boolean {
+    return this.#isSynced;
+  }
+
+  get isConnected(): boolean {
+    return this.#client?.isConnected ?? false;
+  }
+
+  get status(): { digest: string; entries: number; updates: number; rejected: readonly Rejection[] } {
+    const { entries, digest } = this.#client ?? { entries: new Map(), digest: "" };
+    return { digest, entries: entries.size, updates: this.#updates, rejected: this.#rejected };
+  }
+
+  attach(stream: Duplex): void {
+    this.#server.attach(stream);
+  }
+
+  /** Begins: after this the data processes get what there is. */
+  start(): void {
+    const { name, socketPath, log } = this.#options;
+    if (socketPath === "") {
+      this.#server.publish([]);
+      this.#isSynced = true;
+      return;
+    }
+    this.#client = new ConfigClient({
+      name,
+      connect: () => connect(socketPath),
+      reconnect: { firstMs: 20, maxMs: 2000 },
+      apply: (update) => this.#apply(update),
+      command: (command) => this.#command(command),
+      onConnected: () => log.info("config stream connected", { socketPath }),
+      onDisconnected: (reason) =>
+        log.warn("config stream lost: the last configuration goes on", { socketPath, reason }),
+    });
+  }
+
+  observe(observation: Observation & { readonly process?: number }): void {
+    this.#client?.observe(observation);
+  }
+
+  /** To every data process; the outcomes say which. */
+  tellDataProcesses(command: Command): Promise<readonly CommandOutcome[]> {
+    return this.#server.command("", command);
+  }
+
+  /** The config_* metrics. */
+  metrics(): readonly CollectedMetric[] {
+    const gauge = (name: string, help: string, value: () => number): CollectedMetric => ({
+      type: "gauge",
+      name,
+      help,
+      labels: [],
+      collect: () => [{ labels: {}, value: value() }],
+    });
+    return [
+      gauge("fairway_config_last_reload_success", "Whether all of the last configuration is in use.", () =>
+        this.#isSynced && this.#rejected.length === 0 ? 1 : 0,
+      ),
+      gauge(
+        "fairway_config_last_reload_timestamp_seconds",
+        "When the last change was taken, seconds since 1970.",
+        () => this.#changedAt / 1000,
+      ),
+      gauge(
+        "fairway_config_generation",
+        "How many changes of the configuration this service has taken.",
+        () => this.#updates,
+      ),
+      gauge(
+        "fairway_config_entries_rejected",
+        "Entries that could not be used; their previous versions go on.",
+        () => this.#rejected.length,
+      ),
+      gauge("fairway_config_stream_connected", "Whether the config stream's server can be reached.", () =>
+        Number(this.isConnected),
+      ),
+    ];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server[Symbol.asyncDispose]();
+    await this.#client?.[Symbol.asyncDispose]();
+  }
+
+  async #apply(update: ConfigUpdate): Promise<readonly Rejection[]> {
+    const { apply, allReady, log } = this.#options;
+    const begun = performance.now();
+    const own = await apply(update);
+    this.#assignLabels(update);
+    const { live } = this.#server.publish(update.entries.values());
+    this.#isSynced = true;
+    await Promise.race([allReady(), wait(START_LIMIT_MS, undefined, { ref: false })]);
+    const taken = await live;
+    const rejected = new Map([...own, ...taken.flatMap((one) => one.rejected)].map((one) => [one.key, one]));
+    this.#rejected = [...rejected.values()];
+    this.#changedAt = Date.now();
+    this.#updates += 1;
+    const { upsert, remove, digest } = update;
+    const ms = Math.round(performance.now() - begun);
+    log.info("configuration in use", {
+      digest,
+      changed: upsert.length,
+      removed: remove.length,
+      rejected: rejected.size,
+      ms,
+    });
+    for (const { key, reason } of rejected.values()) log.warn("entry refused", { key, reason });
+    return this.#rejected;
+  }
+
+  #assignLabels(update: ConfigUpdate): void {
+    const { tables, onLabel } = this.#options;
+    let changed = false;
+    for (const table of tables) {
+      for (const index of table.assign(update.entries.values())) {
+        onLabel(table, index);
+        changed = true;
+      }
+    }
+    if (changed) void this.#server.command("", this.#labels());
+  }
+
+  #labels(): Command {
+    return { name: LABELS_COMMAND, argument: this.#options.tables.map((table) => table.image()) };
+  }
+
+  async #command(command: Command): Promise<readonly CommandOutcome[]> {
+    const own = await this.#options.command(command);
+    return [...own, ...(await this.tellDataProcesses(command))];
+  }
+
+  #onObserved(index: number, { key, version, state }: ObservedFrame): void {
+    this.#options.onObserved(index, { key, version, state });
+    if (key !== PROCESS_KEY) this.observe({ key, version, state, process: index });
+  }
+}
