@@ -1,0 +1,564 @@
+/** A TCP connection as a Stream: one recv per event into the process's shared slab, sends at once, and what is left over in a queue. */
+import type { Address } from "#src/net/address.ts";
+import { EAGAIN, ECONNREFUSED, ECONNRESET, EHOSTDOWN, EHOSTUNREACH, EMFILE, ENETDOWN } from "./errno.ts";
+import { EADDRNOTAVAIL, ENETUNREACH, ENFILE, ENOBUFS, EPIPE, ETIMEDOUT } from "./errno.ts";
+import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, SHUT_WR } from "./layout.ts";
+import { PartList } from "./parts.ts";
+import type { LateTask, Watcher } from "./poller.ts";
+import { Rest } from "./rest.ts";
+import { sendFromFile, SendQueue } from "./send-queue.ts";
+import type { Slab } from "./slab.ts";
+import { localAddress, setResetOnClose, takeError } from "./socket.ts";
+import { decodeWords, unspecified } from "./socket-address.ts";
+import { Splice } from "./splice.ts";
+import type { CloseReason, Held, Parts, Stream, StreamHandler } from "./stream.ts";
+import { duplicate, recv, send, shutdown } from "./system.ts";
+import { RECEIVE_BYTES, type Tcp } from "./tcp.ts";
+import { Deadline, type DeadlineOwner } from "./timer-wheel.ts";
+
+const CONNECTING = 0;
+const OPEN = 1;
+/** close() was called: what is queued goes out, then our FIN. */
+const CLOSING = 2;
+/** Our FIN is out: input is read and thrown away until the peer's, so that it reads our last bytes and not a reset. */
+const LINGERING = 3;
+const CLOSED = 4;
+
+/** Kinds of the stream's own deadlines; a handler's are not negative. */
+const CONNECT_LIMIT = -1;
+const CLOSE_LIMIT = -2;
+
+/** A closing stream whose queue the peer does not read is given up after this time without progress. */
+const FLUSH_MS = 30_000;
+const LINGER_MS = 2_000;
+const LINGER_BYTES = 1024 * 1024;
+
+/** The words of a peer's IPv6 address (IPv4 mapped), so that nothing is built before somebody asks. */
+export interface PeerWords {
+  readonly words: Int32Array;
+  port: number;
+}
+
+/** Who made the stream, and counts it. */
+export interface StreamSource {
+  /** The address that its streams were reached at, unless it differs from stream to stream. */
+  readonly sharedLocal: Address | undefined;
+  onStreamGone(): void;
+}
+
+export class TcpStream implements Stream, Watcher, LateTask, DeadlineOwner {
+  handler: StreamHandler;
+  readonly tls = undefined;
+  /** Bytes that came in and went out, spliced ones included. */
+  receivedBytes = 0;
+  sentBytes = 0;
+  readonly #tcp: Tcp;
+  readonly #source: StreamSource | undefined;
+  readonly #fd: number;
+  #state: number;
+  #interest = 0;
+  #reason: CloseReason = "done";
+  #isTold = false;
+  #isPaused = false;
+  #inputEnded = false;
+  /** endWriting() was called; the FIN follows what is queued. */
+  #outputEnded = false;
+  #finSent = false;
+  #wantsDrain = false;
+  #restIsDue = false;
+  #rest: Rest | undefined;
+  #queue: SendQueue | undefined;
+  #deadline: Deadline | undefined;
+  #connectLimit: Deadline | undefined;
+  #lingered = 0;
+  #splice: Splice | undefined;
+  #spliceSink: TcpStream | undefined;
+  #spliceSource: TcpStream | undefined;
+  #spliceBlocked = false;
+  #peer: Address | undefined;
+  #local: Address | undefined;
+  #peer0 = 0;
+  #peer1 = 0;
+  #peer2 = 0;
+  #peer3 = 0;
+  #peerPort = 0;
+
+  /** Use TcpListener and connectTcp. `fd` is a connected or connecting socket that from now on belongs to the stream. */
+  constructor(tcp: Tcp, fd: number, handler: StreamHandler, source: StreamSource | undefined, isConnected: boolean) {
+    this.#tcp = tcp;
+    this.#fd = fd;
+    this.handler = handler;
+    this.#source = source;
+    this.#state = isConnected ? OPEN : CONNECTING;
+    this.#interest = isConnected ? EPOLLIN : EPOLLOUT;
+    tcp.open++;
+    const result = tcp.poller.add(fd, this.#interest, this);
+    if (result < 0) this.#finish("overloaded");
+  }
+
+  /** The peer of an accepted stream. */
+  setPeerWords(a: number, b: number, c: number, d: number, port: number): void {
+    this.#peer0 = a;
+    this.#peer1 = b;
+    this.#peer2 = c;
+    this.#peer3 = d;
+    this.#peerPort = port;
+  }
+
+  /** The peer of a stream that we connect, and the time that may take. */
+  setTarget(peer: Address, timeoutMs: number): void {
+    this.#peer = peer;
+    if (timeoutMs <= 0 || this.#state !== CONNECTING) return;
+    this.#connectLimit = new Deadline(this);
+    this.#tcp.poller.deadlines.arm(this.#connectLimit, CONNECT_LIMIT, timeoutMs);
+  }
+
+  get peer(): Address {
+    this.#peer ??= decodeWords(this.#peer0, this.#peer1, this.#peer2, this.#peer3, this.#peerPort);
+    return this.#peer;
+  }
+
+  get local(): Address {
+    this.#local ??= this.#source?.sharedLocal ?? (this.#state === CLOSED ? undefined : localAddress(this.#fd));
+    return this.#local ?? unspecified(this.peer.family);
+  }
+
+  get closed(): boolean {
+    return this.#state >= CLOSING;
+  }
+
+  get queuedBytes(): number {
+    return this.#queue === undefined ? 0 : this.#queue.bytes;
+  }
+
+  // ---- sending ----
+
+  send(slab: Slab, offset: number, length: number, held?: Held): boolean {
+    if (this.#cannotSend()) {
+      held?.release();
+      return false;
+    }
+    let sent = 0;
+    if (this.#sendsAtOnce()) {
+      sent = send(this.#fd, slab, offset, length);
+      if (sent === length) {
+        this.sentBytes += sent;
+        held?.release();
+        return true;
+      }
+      if (sent < 0 && sent !== -EAGAIN) return this.#sendFailed(sent, held);
+      if (sent < 0) sent = 0;
+      this.sentBytes += sent;
+    }
+    this.#enqueue(slab, offset + sent, length - sent, held);
+    return this.#blocked();
+  }
+
+  sendParts(parts: Parts, held?: Held): boolean {
+    if (!(parts instanceof PartList)) throw new TypeError("Cannot send parts: not a PartList");
+    if (this.#cannotSend() || parts.length === 0) {
+      held?.release();
+      return parts.length === 0 && !this.#cannotSend();
+    }
+    let sent = 0;
+    if (this.#sendsAtOnce()) {
+      sent = parts.sendTo(this.#fd);
+      if (sent === parts.length) {
+        this.sentBytes += sent;
+        held?.release();
+        return true;
+      }
+      if (sent < 0 && sent !== -EAGAIN) return this.#sendFailed(sent, held);
+      if (sent < 0) sent = 0;
+      this.sentBytes += sent;
+    }
+    this.#enqueueParts(parts, sent, held);
+    return this.#blocked();
+  }
+
+  sendFile(fd: number, offset: number, length: number): boolean {
+    if (this.#cannotSend()) return false;
+    let sent = 0;
+    if (this.#sendsAtOnce() && length > 0) {
+      sent = sendFromFile(this.#fd, fd, offset, length);
+      if (sent < 0 && sent !== -EAGAIN) return this.#sendFailed(sent, undefined);
+      if (sent < 0) sent = 0;
+      this.sentBytes += sent;
+    }
+    if (sent === length) return true;
+    const own = duplicate(fd);
+    if (own < 0) return this.#sendFailed(own, undefined);
+    this.#ownQueue().addFile(own, offset + sent, length - sent);
+    return this.#blocked();
+  }
+
+  endWriting(): void {
+    if (this.closed || this.#outputEnded) return;
+    this.#outputEnded = true;
+    if (this.#state === OPEN && this.queuedBytes === 0) this.#sendFin();
+  }
+
+  #cannotSend(): boolean {
+    return this.#state > OPEN || this.#outputEnded;
+  }
+
+  #sendsAtOnce(): boolean {
+    return this.#state === OPEN && (this.#queue === undefined || this.#queue.bytes === 0);
+  }
+
+  #ownQueue(): SendQueue {
+    this.#queue ??= new SendQueue();
+    return this.#queue;
+  }
+
+  #enqueue(slab: Slab, offset: number, length: number, held: Held | undefined): void {
+    if (held === undefined) this.#ownQueue().copy(slab, offset, length);
+    else this.#ownQueue().hold(slab, offset, length, held);
+  }
+
+  /** What is left after `sent` bytes: earlier parts are copied, the last one is held if it may be. */
+  #enqueueParts(parts: PartList, sent: number, held: Held | undefined): void {
+    let skip = sent;
+    for (let index = 0; index < parts.count; index++) {
+      const size = parts.size(index);
+      const isLast = index === parts.count - 1;
+      if (skip < size) {
+        this.#enqueue(parts.slab(index), parts.offset(index) + skip, size - skip, isLast ? held : undefined);
+      } else if (isLast) {
+        held?.release();
+      }
+      skip = skip < size ? 0 : skip - size;
+    }
+  }
+
+  #blocked(): false {
+    this.#wantsDrain = true;
+    this.#updateInterest();
+    return false;
+  }
+
+  #sendFailed(error: number, held: Held | undefined): false {
+    held?.release();
+    this.#finish(reasonOf(error));
+    return false;
+  }
+
+  #sendFin(): void {
+    this.#finSent = true;
+    shutdown(this.#fd, SHUT_WR);
+    if (this.#inputEnded) this.#finish("done");
+  }
+
+  // ---- reading ----
+
+  pauseReading(): void {
+    this.#isPaused = true;
+  }
+
+  resumeReading(): void {
+    if (!this.#isPaused || this.closed) return;
+    this.#isPaused = false;
+    if (this.#state !== OPEN) return;
+    this.#updateInterest();
+    if (this.#rest !== undefined) {
+      this.#restIsDue = true;
+      this.#tcp.poller.late(this);
+    }
+  }
+
+  onReady(events: number): void {
+    if (this.#state === OPEN) {
+      if ((events & EPOLLOUT) !== 0) this.#onWritable();
+      if ((events & ~EPOLLOUT) !== 0 && this.#state === OPEN) this.#onReadable(events);
+    } else if (this.#state === CONNECTING) this.#onConnected();
+    else if (this.#state === CLOSING) this.#flushClosing(events);
+    else if (this.#state === LINGERING) this.#drainInput();
+  }
+
+  onFault(): void {
+    this.abort("error");
+  }
+
+  #onReadable(events: number): void {
+    if (this.#isPaused || this.#inputEnded || this.#spliceBlocked) {
+      if ((events & (EPOLLERR | EPOLLHUP)) !== 0) this.#onHangUp(events);
+      else this.#updateInterest();
+    } else if (this.#splice === undefined) this.#read();
+    else this.#moveSplice();
+  }
+
+  #read(): void {
+    const slab = this.#tcp.input;
+    const kept = this.#rest === undefined ? 0 : this.#rest.show(slab);
+    if (kept + RECEIVE_BYTES > slab.length) return this.#finish("badInput");
+    const received = recv(this.#fd, slab, kept, RECEIVE_BYTES);
+    if (received > 0) {
+      this.receivedBytes += received;
+      this.#show(slab, kept + received);
+      return;
+    }
+    if (received === -EAGAIN) return;
+    if (this.#restIsDue) this.#show(slab, kept);
+    if (this.#state !== OPEN || this.#isPaused) return;
+    if (received === 0) this.#endInput();
+    else this.#finish(reasonOf(received));
+  }
+
+  #show(slab: Slab, end: number): void {
+    this.#restIsDue = false;
+    const consumed = this.handler.onData(this, slab, 0, end);
+    if (consumed === end) this.#rest = undefined;
+    else if (this.#state === OPEN) (this.#rest ??= new Rest()).keep(slab, consumed, end);
+  }
+
+  #endInput(): void {
+    this.#inputEnded = true;
+    this.#updateInterest();
+    this.handler.onEnd(this);
+    if (this.#finSent && this.#state === OPEN) this.#finish("done");
+  }
+
+  /** The connection has ended although nobody reads: a reset closes it, the end of both sides waits to be read. */
+  #onHangUp(events: number): void {
+    const error = takeError(this.#fd);
+    if (error !== 0 || (events & EPOLLERR) !== 0 || this.#inputEnded) return this.#finish(reasonOf(-error));
+    this.#interest = -1;
+    this.#tcp.poller.remove(this.#fd);
+  }
+
+  runLate(): void {
+    if (this.#state === CLOSED) {
+      if (this.#isTold) return;
+      this.#isTold = true;
+      this.handler.onClose(this, this.#reason);
+      return;
+    }
+    if (!this.#restIsDue || this.#isPaused || this.#state !== OPEN || this.#rest === undefined) return;
+    this.#show(this.#tcp.input, this.#rest.show(this.#tcp.input));
+  }
+
+  // ---- writing what was queued ----
+
+  #onWritable(): void {
+    const queue = this.#queue;
+    if (queue !== undefined && queue.bytes > 0 && !this.#flush(queue)) return;
+    this.#queue = undefined;
+    if (this.#outputEnded && !this.#finSent) this.#sendFin();
+    const source = this.#blockedSource();
+    if (source !== undefined) source.#moveSplice();
+    if (this.#state !== OPEN) return;
+    this.#updateInterest();
+    if (!this.#wantsDrain) return;
+    this.#wantsDrain = false;
+    this.handler.onDrain(this);
+  }
+
+  /** True when the queue has become empty; a failure closes the stream. */
+  #flush(queue: SendQueue): boolean {
+    const before = queue.bytes;
+    const result = queue.flush(this.#fd);
+    this.sentBytes += before - queue.bytes;
+    if (result < 0) this.#finish(reasonOf(result));
+    return result === 0 && queue.bytes === 0;
+  }
+
+  #updateInterest(): void {
+    if (this.#state > OPEN && this.#state !== CLOSING && this.#state !== LINGERING) return;
+    const wanted = this.#wantedInterest();
+    if (wanted === this.#interest) return;
+    if (this.#interest === -1) this.#tcp.poller.add(this.#fd, wanted, this);
+    else this.#tcp.poller.change(this.#fd, wanted);
+    this.#interest = wanted;
+  }
+
+  #wantedInterest(): number {
+    if (this.#state === LINGERING) return EPOLLIN;
+    const writes = this.queuedBytes > 0 || this.#state === CONNECTING || this.#blockedSource() !== undefined;
+    const reads = this.#state === OPEN && !this.#isPaused && !this.#inputEnded && !this.#spliceBlocked;
+    return (reads ? EPOLLIN : 0) | (writes ? EPOLLOUT : 0);
+  }
+
+  // ---- connecting ----
+
+  #onConnected(): void {
+    const error = takeError(this.#fd);
+    if (error !== 0) return this.#finish(reasonOf(-error));
+    this.#state = OPEN;
+    if (this.#connectLimit !== undefined) this.#tcp.poller.deadlines.remove(this.#connectLimit);
+    this.#connectLimit = undefined;
+    this.handler.onOpen(this);
+    if (this.#state === OPEN) this.#onWritable();
+  }
+
+  // ---- splicing ----
+
+  spliceTo(peer: Stream): boolean {
+    if (!(peer instanceof TcpStream) || peer === this || this.#splice !== undefined) return false;
+    if (this.#state !== OPEN || peer.#state !== OPEN || this.#inputEnded || peer.#outputEnded) return false;
+    if (this.#rest !== undefined || peer.queuedBytes > 0 || peer.#spliceSource !== undefined) return false;
+    const pipe = this.#tcp.pipes.take();
+    if (pipe === undefined) return false;
+    this.#splice = new Splice(pipe);
+    this.#spliceSink = peer;
+    peer.#spliceSource = this;
+    return true;
+  }
+
+  #moveSplice(): void {
+    const splice = this.#splice!;
+    const sink = this.#spliceSink!;
+    if (sink.queuedBytes > 0) return this.#blockSplice(true);
+    const outcome = splice.move(this.#fd, sink.#fd);
+    this.receivedBytes += splice.taken;
+    sink.sentBytes += splice.given;
+    switch (outcome) {
+      case "idle":
+      case "moved":
+        return this.#blockSplice(false);
+      case "blocked":
+        return this.#blockSplice(true);
+      case "ended":
+        this.#blockSplice(false);
+        this.#endSplice();
+        return this.#endInput();
+      case "sourceFailed":
+        return this.#finish(reasonOf(splice.error));
+      case "sinkFailed":
+        return sink.#finish(reasonOf(splice.error));
+    }
+  }
+
+  /** The stream whose spliced bytes wait for room here. */
+  #blockedSource(): TcpStream | undefined {
+    const source = this.#spliceSource;
+    return source !== undefined && source.#spliceBlocked ? source : undefined;
+  }
+
+  #blockSplice(isBlocked: boolean): void {
+    if (this.#spliceBlocked === isBlocked) return;
+    this.#spliceBlocked = isBlocked;
+    this.#updateInterest();
+    if (this.#spliceSink !== undefined) this.#spliceSink.#updateInterest();
+  }
+
+  #endSplice(): void {
+    if (this.#splice === undefined) return;
+    this.#tcp.pipes.give(this.#splice.pipe, this.#splice.buffered === 0);
+    const sink = this.#spliceSink;
+    this.#splice = undefined;
+    this.#spliceSink = undefined;
+    if (sink !== undefined) sink.#spliceSource = undefined;
+    this.#spliceBlocked = false;
+  }
+
+  // ---- ending ----
+
+  deadline(kind: number, ms: number): void {
+    if (this.closed) return;
+    const { deadlines } = this.#tcp.poller;
+    if (ms > 0) deadlines.arm((this.#deadline ??= new Deadline(this)), kind, ms);
+    else if (this.#deadline !== undefined) deadlines.disarm(this.#deadline);
+  }
+
+  onDue(kind: number): void {
+    if (kind === CONNECT_LIMIT) this.#finish("timeout");
+    else if (kind === CLOSE_LIMIT) this.#finish(this.#reason);
+    else this.handler.onDeadline(this, kind);
+  }
+
+  close(reason: CloseReason): void {
+    if (this.closed) return;
+    if (this.#state === CONNECTING) return this.#finish(reason);
+    this.#reason = reason;
+    this.#state = CLOSING;
+    this.#leaveSplices();
+    this.#rest = undefined;
+    if (this.queuedBytes === 0) return this.#linger();
+    this.#limitClosing(FLUSH_MS);
+    this.#updateInterest();
+  }
+
+  abort(reason: CloseReason): void {
+    if (this.#state === CLOSED) return;
+    setResetOnClose(this.#fd);
+    this.#finish(reason);
+  }
+
+  #flushClosing(events: number): void {
+    const queue = this.#queue;
+    if ((events & EPOLLERR) !== 0 || queue === undefined) return this.#finish(this.#reason);
+    const before = queue.bytes;
+    if (this.#flush(queue)) this.#linger();
+    else if (this.#state === CLOSING && queue.bytes < before) this.#limitClosing(FLUSH_MS);
+  }
+
+  #linger(): void {
+    if (this.#inputEnded) return this.#finish(this.#reason);
+    if (!this.#finSent) shutdown(this.#fd, SHUT_WR);
+    this.#state = LINGERING;
+    this.#limitClosing(LINGER_MS);
+    this.#updateInterest();
+  }
+
+  #drainInput(): void {
+    const received = recv(this.#fd, this.#tcp.input, 0, RECEIVE_BYTES);
+    if (received === -EAGAIN) return;
+    this.#lingered += received;
+    if (received <= 0 || this.#lingered > LINGER_BYTES) this.#finish(this.#reason);
+  }
+
+  #limitClosing(ms: number): void {
+    this.#tcp.poller.deadlines.arm((this.#deadline ??= new Deadline(this)), CLOSE_LIMIT, ms);
+  }
+
+  #leaveSplices(): void {
+    this.#endSplice();
+    const source = this.#spliceSource;
+    if (source === undefined) return;
+    source.#endSplice();
+    source.#updateInterest();
+  }
+
+  /** Lets go of everything at once; the handler hears of it at the end of the batch, never from inside its own call. */
+  #finish(reason: CloseReason): void {
+    if (this.#state === CLOSED) return;
+    this.#leaveSplices();
+    this.#state = CLOSED;
+    this.#reason = reason;
+    const { poller } = this.#tcp;
+    if (this.#deadline !== undefined) poller.deadlines.remove(this.#deadline);
+    if (this.#connectLimit !== undefined) poller.deadlines.remove(this.#connectLimit);
+    this.#rest = undefined;
+    this.#queue?.clear();
+    poller.close(this.#fd);
+    this.#tcp.open--;
+    this.#source?.onStreamGone();
+    poller.late(this);
+  }
+}
+
+/** The close reason that an error number of either sign stands for. */
+export function reasonOf(error: number): CloseReason {
+  switch (Math.abs(error)) {
+    case 0:
+    case ECONNRESET:
+    case EPIPE:
+      return "reset";
+    case ETIMEDOUT:
+      return "timeout";
+    case ECONNREFUSED:
+      return "refused";
+    case EHOSTUNREACH:
+    case EHOSTDOWN:
+    case ENETUNREACH:
+    case ENETDOWN:
+    case EADDRNOTAVAIL:
+      return "unreachable";
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+      return "overloaded";
+    default:
+      return "error";
+  }
+}
