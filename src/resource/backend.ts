@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import type { Static } from "typebox";
 import { duration } from "./duration.ts";
 import type { Frozen, Kind, ObjectOf } from "./kind.ts";
@@ -86,4 +87,22 @@ export const backend: Kind = {
   plural: "backends",
   scope: "Namespaced",
   schema: () => schema,
+  verify: ({ spec }) => (hasTls(spec) && !areCertificates(spec.tls.ca) ? [{ path: ["spec", "tls", "ca"], reason: NOT_PEM }] : []),
 };
+
+const NOT_PEM = "must be one or more certificates in PEM";
+
+function hasTls(spec: unknown): spec is { readonly tls: { readonly ca: string } } {
+  return typeof spec === "object" && spec !== null && "tls" in spec && spec.tls !== undefined;
+}
+
+/** "" is none, and the system's are meant. */
+function areCertificates(pem: string): boolean {
+  if (pem === "") return true;
+  const found = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+  try {
+    return found.map((text) => new X509Certificate(text)).length > 0;
+  } catch {
+    return false;
+  }
+}

@@ -63,7 +63,7 @@ const schema = {
           properties: {
             maxHeaderBytes: {
               type: "integer",
-              default: 16_384,
+              default: 32_768,
               minimum: 1024,
               maximum: 65_536,
               "x-unit": "bytes",
@@ -77,7 +77,7 @@ const schema = {
               "x-unit": "bytes",
               description: "Largest request body; beyond it the answer is 413. 0 is no limit.",
             },
-            headerTimeout: duration("10s", "Time for a request's head to arrive; beyond it the connection is closed."),
+            headerTimeout: duration("15s", "Time for a request's head to arrive; beyond it the connection is closed."),
             idleTimeout: duration("75s", "How long a connection without a request stays open."),
           },
         },
@@ -120,3 +120,28 @@ export const dataPlane: Kind = {
   scope: "Namespaced",
   schema: () => schema,
 };
+
+/** The options of an engine that no DataPlane configures. */
+export function defaultDataPlane(engine: "balancer" | "edge"): DataPlane["spec"] {
+  const { accessLog, cache, http, upstream, tcp, udp } = schema.properties.spec.properties;
+  return {
+    engine,
+    accessLog: {
+      mode: accessLog.properties.mode.default,
+      sampleEvery: accessLog.properties.sampleEvery.default,
+    },
+    cache: { maxBytes: cache.properties.maxBytes.default },
+    http: {
+      maxHeaderBytes: http.properties.maxHeaderBytes.default,
+      maxBodyBytes: http.properties.maxBodyBytes.default,
+      headerTimeout: http.properties.headerTimeout.default,
+      idleTimeout: http.properties.idleTimeout.default,
+    },
+    upstream: {
+      connectTimeout: upstream.properties.connectTimeout.default,
+      idleTimeout: upstream.properties.idleTimeout.default,
+    },
+    tcp: { idleTimeout: tcp.properties.idleTimeout.default },
+    udp: { idleTimeout: udp.properties.idleTimeout.default },
+  };
+}

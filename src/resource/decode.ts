@@ -44,6 +44,7 @@ export function makeDecoder(): Decoder {
     const object: Record<string, unknown> = { ...value, apiVersion: apiVersionOf(kind), ...(metadata && { metadata }) };
     const faults = check.structure(object);
     if (faults.length === 0) faults.push(...check.rules(object));
+    if (faults.length === 0 && kind.verify !== undefined) faults.push(...kind.verify(object));
     if (faults.length > 0) return { faults, name };
     delete object["status"];
     freeze(object);

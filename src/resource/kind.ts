@@ -1,5 +1,5 @@
 import type { ObjectMeta } from "./metadata.ts";
-import type { Schema } from "./schema.ts";
+import type { Fault, Schema } from "./schema.ts";
 
 /** A kind that Fairway reads: its name in the API, and what its objects look like. */
 export interface Kind {
@@ -12,6 +12,8 @@ export interface Kind {
   readonly scope: "Namespaced" | "Cluster";
   /** Schema of the whole object; `metadata` is checked by its own. Called once, when the first object is decoded. */
   readonly schema: () => Schema;
+  /** What schema and rules cannot say, asked of an object that satisfies both. */
+  readonly verify?: (object: Readonly<Record<string, unknown>>) => Fault[];
 }
 
 /** What every decoded object has. Objects are frozen plain data. */
