@@ -66,8 +66,6 @@ async function withTimeout<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
 function describe(packet: DNS.Packet): Omit<LookupResponse, "ms"> {
   const { header } = packet;
   const flags = (["aa", "tc", "rd", "ra"] as const).filter((flag) => header[flag] === 1);
-  const records = (section: readonly DNS.Packet.Resource[]): LookupRecord[] =>
-    section.filter((record) => record.type !== Packet.TYPE.EDNS).map(toRecord);
   return {
     rcode: RCODE_NAMES.get(header.rcode) ?? `RCODE${header.rcode}`,
     flags,
@@ -76,6 +74,9 @@ function describe(packet: DNS.Packet): Omit<LookupResponse, "ms"> {
     additional: records(packet.additionals),
   };
 }
+
+const records = (section: readonly DNS.Packet.Resource[]): LookupRecord[] =>
+  section.filter((record) => record.type !== Packet.TYPE.EDNS).map(toRecord);
 
 function toRecord(record: DNS.Packet.Resource): LookupRecord {
   return { name: `${record.name}.`, ttl: record.ttl, type: Packet.typeName(record.type), data: dataOf(record) };

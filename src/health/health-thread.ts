@@ -49,10 +49,11 @@ export class HealthThread implements AsyncDisposable {
   }
 }
 
+const post = (message: Message): void => parentPort!.postMessage(message);
+
 function runThread(segmentFd: number): void {
   const bits = new HealthBits(Segment.open(segmentFd));
   const words = new Map<string, number>();
-  const post = (message: Message): void => parentPort!.postMessage(message);
   const monitor = new Monitor({
     onTransition: (transition) => {
       bits.mark(words.get(transition.key) ?? -1, transition.verdict === "up");
