@@ -5,6 +5,7 @@
 import { connect } from "node:net";
 import type { Duplex } from "node:stream";
 import { setTimeout as wait } from "node:timers/promises";
+import type { Entry } from "#src/config/model.ts";
 import { ConfigClient } from "#src/config/stream/client.ts";
 import type { CommandOutcome, ObservedFrame } from "#src/config/stream/frame.ts";
 import { ConfigServer } from "#src/config/stream/server.ts";
@@ -27,8 +28,8 @@ export interface ConfigRelayOptions {
   readonly command: (command: Command) => Promise<readonly CommandOutcome[]>;
   /** What a data process says about itself (PROCESS_KEY) or about an entry. */
   readonly onObserved: (index: number, observation: Observation) => void;
-  /** A data process closed its stream or does not answer. */
-  readonly onGone: (index: number) => void;
+  /** A data process does not answer, or not in frames. */
+  readonly onLost: (index: number) => void;
   /** Resolves when the data processes have come up: before that nothing is live. */
   readonly allReady: () => Promise<void>;
 }
@@ -51,7 +52,10 @@ export class ConfigRelay implements AsyncDisposable {
       select: () => () => true,
       preface: () => [this.#labels()],
       onObserved: (client, observation) => this.#onObserved(Number(client), observation),
-      onDisconnected: (client) => options.onGone(Number(client)),
+      onDisconnected: (client, reason) => {
+        // A stream that was closed is a process that ends by itself.
+        if (reason !== "closed" && reason !== "failed") options.onLost(Number(client));
+      },
     });
   }
 
@@ -62,6 +66,10 @@ export class ConfigRelay implements AsyncDisposable {
 
   get isConnected(): boolean {
     return this.#client?.isConnected ?? false;
+  }
+
+  get entries(): ReadonlyMap<string, Entry> {
+    return this.#server.entries;
   }
 
   get status(): { digest: string; entries: number; updates: number; rejected: readonly Rejection[] } {
@@ -104,13 +112,6 @@ export class ConfigRelay implements AsyncDisposable {
 
   /** The config_* metrics. */
   metrics(): readonly CollectedMetric[] {
-    const gauge = (name: string, help: string, value: () => number): CollectedMetric => ({
-      type: "gauge",
-      name,
-      help,
-      labels: [],
-      collect: () => [{ labels: {}, value: value() }],
-    });
     return [
       gauge("fairway_config_last_reload_success", "Whether all of the last configuration is in use.", () =>
         this.#isSynced && this.#rejected.length === 0 ? 1 : 0,
@@ -192,4 +193,8 @@ export class ConfigRelay implements AsyncDisposable {
     this.#options.onObserved(index, { key, version, state });
     if (key !== PROCESS_KEY) this.observe({ key, version, state, process: index });
   }
+}
+
+function gauge(name: string, help: string, value: () => number): CollectedMetric {
+  return { type: "gauge", name, help, labels: [], collect: () => [{ labels: {}, value: value() }] };
 }

@@ -118,7 +118,7 @@ export class DataProcesses implements AsyncDisposable {
     if (slot !== undefined) slot.fault = sentence;
   }
 
-  /** A process has closed its stream or stopped answering on it: nothing can be said to it any more. */
+  /** A process stopped answering on its stream: nothing can be said to it any more. */
   endSilent(index: number): void {
     const slot = this.#slots[index];
     if (slot?.child !== undefined && !this.#stopping) this.#kill(slot, "silent");

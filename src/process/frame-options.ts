@@ -1,6 +1,6 @@
 /** The options that every service has. */
 import { availableParallelism } from "node:os";
-import type { OptionValues } from "./option.ts";
+import type { Options, OptionValues } from "./option.ts";
 
 export const FRAME_OPTIONS = {
   workers: {
@@ -57,3 +57,9 @@ export const FRAME_OPTIONS = {
 } as const;
 
 export type FrameOptionValues = OptionValues<typeof FRAME_OPTIONS>;
+
+/** All options of a service: the frame's, with its own admin port, and its own. */
+export function optionsOf(definition: { readonly adminPort: number; readonly options: Options }): Options {
+  const adminPort = { ...FRAME_OPTIONS.adminPort, default: definition.adminPort };
+  return { ...definition.options, ...FRAME_OPTIONS, adminPort };
+}

@@ -2,89 +2,48 @@
  * What a service is made of: its name, its options, what its main does and what each of its data processes does. One
  * file (`services/NAME/main.ts`) declares it and runs as both: the main starts that same file once per worker.
  */
-import type { Command, ConfigUpdate, Observation, Rejection } from "#src/config/stream/update.ts";
-import type { MetricDeclarations, MetricHandles } from "#src/metrics/declaration.ts";
-import type { SegmentOptions } from "#src/memory/layout.ts";
-import type { Segment } from "#src/memory/segment.ts";
-import type { Logger } from "./logger.ts";
-import type { Options, OptionValues } from "./option.ts";
-import type { FrameOptionValues } from "./frame-options.ts";
-
-export interface ServiceDefinition<O extends Options, M extends MetricDeclarations> {
-  /** `dns`, `edge`: in logs, environment names (FAIRWAY_DNS_...), metrics and as the name told to the config stream. */
-  readonly name: string;
-  /** One sentence for --help. */
-  readonly help: string;
-  /** Where `/livez /readyz /metrics` are unless --admin-port says otherwise. */
-  readonly adminPort: number;
-  readonly options: O;
-  /** Counted in shared rows, one per process, and exposed by the main. */
-  readonly metrics: M;
-  /** Shared memory that the service's processes want beside the rows of counters; absent: none. */
-  readonly memory?: (options: OptionValues<O> & FrameOptionValues) => SharedMemoryOptions;
-  /** Runs in the main, before the data processes start. */
-  readonly main?: (context: MainContext<O, M>) => Promise<MainPart>;
-  /** Runs in each data process; the process is ready when this and the first `apply` have returned. */
-  readonly data: (context: DataContext<O, M>) => Promise<DataPart>;
-}
-
-export type SharedMemoryOptions = Pick<SegmentOptions, "healthTargets" | "slots" | "arenaBytes">;
-
-interface Context<O extends Options, M extends MetricDeclarations> {
-  readonly name: string;
-  readonly options: OptionValues<O> & FrameOptionValues;
-  readonly log: Logger;
-  /** This process's own row of counters. */
-  readonly metrics: MetricHandles<M>;
-  /** How many data processes there are. */
-  readonly workers: number;
-  /** Memory that all processes of the service map. */
-  readonly segment: Segment;
-  /** This process's row in it: 0 is the main's, 1 to `workers` the data processes'. */
-  readonly row: number;
-  /** Aborted when the process begins to stop for good (after the drain). */
-  readonly signal: AbortSignal;
-  /** Tells the config stream's server (through the main) what became of an entry. */
-  observe(observation: Observation): void;
-}
-
-export interface MainContext<O extends Options, M extends MetricDeclarations> extends Context<O, M> {
-  /** Adds a GET path to the admin endpoint; the answer is sent as JSON. */
-  addAdminPath(path: string, answer: (query: URLSearchParams) => unknown): void;
-}
-
-export interface DataContext<O extends Options, M extends MetricDeclarations> extends Context<O, M> {
-  /** 0 to workers - 1. A replacement has the index of the one it replaces. */
-  readonly index: number;
-}
-
-/** What a process runs. All but disposal may be absent. Called from ordinary event-loop turns, never inside a poller batch, never two at once. */
-interface Part extends AsyncDisposable {
-  /** Compile and swap: returns what could not be used, whose previous version goes on. */
-  apply?(update: ConfigUpdate): readonly Rejection[] | Promise<readonly Rejection[]>;
-  /** A command of the config stream; the value goes back to who sent it. A throw is the failed result. */
-  command?(command: Command): unknown;
-}
-
-export interface MainPart extends Part {
-  /** Why the service cannot serve now, or undefined: asked by /readyz. */
-  unready?(): string | undefined;
-  /** SIGHUP. */
-  reload?(): void | Promise<void>;
-  /** What a data process reported, before it goes on to the config stream's server. */
-  observed?(observation: Observation, index: number): void;
-}
-
-export interface DataPart extends Part {
-  /** Take no new work, finish what is open, then resolve. Cut off at --drain-timeout by disposal and the process's end. */
-  drain?(): Promise<void>;
-}
+import { takeSetup } from "./data-process-setup.ts";
+import { failWith } from "./fault.ts";
+import { optionsOf } from "./frame-options.ts";
+import type { MetricDeclarations } from "#src/metrics/declaration.ts";
+import type { Options } from "./option.ts";
+import { checkRequirements } from "./requirements.ts";
+import { runData } from "./run-data.ts";
+import { runMain } from "./run-main.ts";
+import type { ServiceDefinition } from "./service-definition.ts";
 
 export interface Service {
   readonly name: string;
   readonly help: string;
   readonly adminPort: number;
+  /** The service's own and the frame's, for the reference pages and completion. */
   readonly options: Options;
-  /** Runs the main or, when started by one, a data process; sets the exit code. Call it when `import.meta.main`. */
+  /** Runs the main or, when started by one, a data process, and sets the exit code. For the file itself: `if (import.meta.main) await service.run()`. */
   run(): Promise<void>;
+}
+
+export function defineService<const O extends Options, const M extends MetricDeclarations>(
+  definition: ServiceDefinition<O, M>,
+): Service {
+  const { name, help, adminPort } = definition;
+  return {
+    name,
+    help,
+    adminPort,
+    options: optionsOf(definition),
+    run: () => runService(definition),
+  };
+}
+
+async function runService<O extends Options, M extends MetricDeclarations>(
+  definition: ServiceDefinition<O, M>,
+): Promise<void> {
+  try {
+    const setup = takeSetup(process.env);
+    if (setup !== undefined) process.exit(await runData(definition, setup));
+    checkRequirements();
+    process.exitCode = await runMain(definition, process.argv.slice(2));
+  } catch (error) {
+    failWith(error);
+  }
 }
