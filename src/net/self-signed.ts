@@ -97,13 +97,15 @@ function generalName(name: string): Uint8Array {
 }
 
 function ipv6Octets(text: string): number[] {
-  const [head = "", tail] = text.split("::");
-  const words = (part: string): number[] =>
-    part === "" ? [] : part.split(":").map((word) => Number.parseInt(word, 16));
-  const front = words(head);
-  const back = tail === undefined ? [] : words(tail);
+  const [head = "", tail = ""] = text.split("::");
+  const front = hexWords(head);
+  const back = hexWords(tail);
   const gap = Array.from({ length: 8 - front.length - back.length }, () => 0);
   return [...front, ...gap, ...back].flatMap((word) => [word >> 8, word & 0xff]);
+}
+
+function hexWords(part: string): number[] {
+  return part === "" ? [] : part.split(":").map((word) => Number.parseInt(word, 16));
 }
 
 function distinguishedName(commonName: string): Uint8Array {

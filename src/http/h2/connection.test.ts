@@ -114,21 +114,15 @@ class Harness {
   readonly services: EngineServices;
   readonly stream: FakeStream;
   readonly connection: H2Connection;
+  readonly loop = { now: 0 };
   opened = 0;
-  now = 0;
 
   constructor(
     onRequest: Stage["onRequest"],
     options: { limits?: Partial<HttpLimits>; onResponse?: Stage["onResponse"]; stream?: FakeStreamOptions } = {},
   ) {
-    // oxlint-disable-next-line typescript/no-this-alias
-    const harness = this;
     this.services = {
-      loop: {
-        get now() {
-          return harness.now;
-        },
-      },
+      loop: this.loop,
       limits: { ...DEFAULT_LIMITS, ...options.limits },
       date: new HttpDate(() => Date.UTC(2026, 0, 1)),
       observer: {
@@ -856,7 +850,7 @@ test("deadlines: a head that does not come, an idle connection, a body that stop
   });
   stopped.send(HELLO, headers(1, POST, false), data(1, "begun"));
   stopped.take();
-  stopped.now += DEFAULT_LIMITS.bodyMs;
+  stopped.loop.now += DEFAULT_LIMITS.bodyMs;
   stopped.stream.expire();
   stopped.out.flush();
   assert.equal(fieldsOf(stopped.take()[0]!.payload)[0], ":status 408");
@@ -867,7 +861,7 @@ test("deadlines: a head that does not come, an idle connection, a body that stop
   source.answer();
   stuck.out.flush();
   stuck.take();
-  stuck.now += DEFAULT_LIMITS.writeMs;
+  stuck.loop.now += DEFAULT_LIMITS.writeMs;
   stuck.stream.expire();
   stuck.out.flush();
   assert.equal(errorOf(stuck.take()), `reset ${ERROR.cancel}`);

@@ -133,7 +133,8 @@ export class H2Connection implements StreamHandler, OutOwner {
     const length = out.used;
     out.used = 0;
     this.#dataFrameAt = -1;
-    if (this.#closed || length === 0 || this.stream.send(out.slab, 0, length) || this.#blocked || this.#closed) return;
+    if (this.stream.closed || length === 0 || this.stream.send(out.slab, 0, length)) return;
+    if (this.#blocked || this.stream.closed) return;
     this.#blocked = true;
     this.#blockedSince = loop.now;
     this.stream.pauseReading();
@@ -147,7 +148,7 @@ export class H2Connection implements StreamHandler, OutOwner {
 
   /** Whether more frames may be read now. */
   get isReading(): boolean {
-    return !this.#blocked && !this.#failed && !this.#closed;
+    return !this.#blocked && !this.#failed && !this.stream.closed;
   }
 
   /** A DATA frame of `length` octets at `at` of the out buffer, whose windows the caller has counted. */
