@@ -485,16 +485,18 @@ test("two streams share the connection's window in turns", () => {
 });
 
 test("a client that resets or leaves is told to the source, and what it held is released", () => {
-  for (const how of ["reset", "leave"] as const) {
+  for (const how of ["reset", "leave", "end"] as const) {
     const source = new SlowSource([octets("x".repeat(100_000))], true);
     const harness = new Harness(source.onRequest);
     harness.send(HELLO, headers(1, GET));
     source.answer();
     if (how === "reset") harness.send(frame(FRAME.rstStream, 0, 1, new Uint8Array(4)));
-    else harness.stream.reset();
-    assert.equal(source.aborted, "clientReset");
+    else if (how === "leave") harness.stream.reset();
+    else harness.stream.endInput();
+    const reason = how === "end" ? "clientClosed" : "clientReset";
+    assert.equal(source.aborted, reason);
     assert.equal(source.released, 1);
-    assert.equal(harness.finished[0]!.aborted, "clientReset");
+    assert.equal(harness.finished[0]!.aborted, reason);
     assert.equal(harness.connection.openStreams, 0);
   }
 });

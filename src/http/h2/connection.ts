@@ -379,12 +379,10 @@ export class H2Connection implements StreamHandler, OutOwner {
     return consumed;
   }
 
-  /** The client sends no more: what it asked for is still answered. */
+  /** Without the client's frames no window opens any more, so that it cannot want answers still: it has gone. */
   onEnd(): void {
-    for (const exchange of this.#streams.values()) if (!exchange.body.ended) exchange.cut("clientClosed");
-    if (this.#closed || this.#failed) return;
-    this.#drain = "last";
-    if (this.#streams.size === 0) this.#close("peerClosed");
+    for (const exchange of this.#streams.values()) exchange.cut("clientClosed");
+    this.#close("peerClosed");
   }
 
   onDrain(): void {

@@ -79,7 +79,9 @@ class Server implements AsyncDisposable {
   readonly tls = new Tls(this.poller);
   requests = 0;
   finished = 0;
+  /** Plain TCP, either version; plain TCP, HTTP/2 alone; TLS. */
   readonly plainPort: number;
+  readonly priorPort: number;
   readonly tlsPort: number;
   readonly #made: Disposable[] = [];
 
@@ -99,7 +101,8 @@ class Server implements AsyncDisposable {
       parts: new PartList(),
       edits: new FieldEdits(),
     };
-    const engine = new HttpEngine({ services, openH1: makeOpenH1(services), openH2: makeOpenH2(services) });
+    const openH2 = makeOpenH2(services);
+    const engine = new HttpEngine({ services, openH1: makeOpenH1(services), openH2 });
     this.poller.atBatchEnd(engine.flush);
     const certificate = createCertificate({
       names: ["localhost"],
@@ -127,6 +130,7 @@ class Server implements AsyncDisposable {
       engine.accept(stream, plain);
       return stream.handler;
     });
+    this.priorPort = listen((stream) => openH2(stream, plain, services));
     this.tlsPort = listen((stream) => {
       const secured = server.accept(stream);
       engine.accept(secured, secure);
@@ -151,7 +155,7 @@ class Server implements AsyncDisposable {
 
 test("h2spec, every test, by prior knowledge and over TLS", { timeout: 120_000 }, async () => {
   await using server = new Server();
-  for (const options of [[`${server.plainPort}`], [`${server.tlsPort}`, "-t", "-k"]]) {
+  for (const options of [[`${server.priorPort}`], [`${server.tlsPort}`, "-t", "-k"]]) {
     const { stdout } = await run("h2spec", ["-S", "-h", "127.0.0.1", "-p", ...options]).catch(
       (error: { stdout: string }) => error,
     );
