@@ -310,6 +310,7 @@ export class H2Exchange implements FinishedExchange {
     source?.onAbort(this, reason);
   }
 
+  /** HTTP/2 has no upgrade (RFC 9113 section 8.6); extended CONNECT is not offered. */
   upgrade(_head: Message, _edits: FieldEdits | undefined): UpgradedStream | undefined {
     return undefined;
   }

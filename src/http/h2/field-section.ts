@@ -32,20 +32,15 @@ const METHOD_TEXTS: readonly Uint8Array[] = METHODS.map((name) => new TextEncode
 const TRAILERS = new TextEncoder().encode("trailers");
 const CONTINUE = new TextEncoder().encode("100-continue");
 
-/** What every arena begins with: the static table, and a name that it lacks. */
-const UPGRADE = new TextEncoder().encode("upgrade");
-export const UPGRADE_START = STATIC_BYTES.length;
-export const UPGRADE_END = UPGRADE_START + UPGRADE.length;
-
 /** What a section is read as. "response" serves for heads that were rendered beforehand. */
 export type SectionKind = "request" | "response" | "trailers";
 
 export class FieldSection {
   readonly message = new Message();
-  /** Static table first, so that its entries are ranges like any other; nothing before UPGRADE_END ever changes. */
+  /** Static table first, so that its entries are ranges like any other; they never change. */
   readonly arena: Uint8Array;
   /** End of the octets in use. */
-  end = UPGRADE_END;
+  end = STATIC_BYTES.length;
   malformed: MalformedReason | undefined = undefined;
   /** More octets or more fields than allowed; the rest has been read over. */
   tooLarge = false;
@@ -53,8 +48,6 @@ export class FieldSection {
   pseudo = 0;
   schemeStart = 0;
   schemeEnd = 0;
-  protocolStart = 0;
-  protocolEnd = 0;
   hostStart = 0;
   hostEnd = -1;
   cookies = 0;
@@ -73,19 +66,17 @@ export class FieldSection {
     this.#maxListSize = maxListSize;
     this.#maxFields = maxFields;
     // The list twice (cookies are joined behind it), then one field that is still to be refused, expanded by Huffman.
-    this.arena = new Uint8Array(UPGRADE_END + 2 * maxListSize + 2 * maxBlock + TABLE_ROOM);
+    this.arena = new Uint8Array(STATIC_BYTES.length + 2 * maxListSize + 2 * maxBlock + TABLE_ROOM);
     this.arena.set(STATIC_BYTES);
-    this.arena.set(UPGRADE, UPGRADE_START);
   }
 
   begin(kind: SectionKind): void {
     this.message.reset(this.arena);
     this.message.version = 20;
-    this.end = UPGRADE_END;
+    this.end = STATIC_BYTES.length;
     this.malformed = undefined;
     this.tooLarge = false;
     this.pseudo = 0;
-    this.protocolStart = this.protocolEnd = 0;
     this.hostStart = 0;
     this.hostEnd = -1;
     this.cookies = 0;
@@ -111,7 +102,7 @@ export class FieldSection {
   /** A field whose octets lie in the arena. */
   add(code: number, nameStart: number, nameEnd: number, valueStart: number, valueEnd: number): void {
     if (!this.fits(nameEnd - nameStart + valueEnd - valueStart)) {
-      this.end = Math.min(this.end, nameStart < UPGRADE_END ? valueStart : nameStart);
+      this.end = Math.min(this.end, nameStart < STATIC_BYTES.length ? valueStart : nameStart);
       return;
     }
     this.#listSize += nameEnd - nameStart + valueEnd - valueStart + ENTRY_OVERHEAD;
@@ -205,9 +196,6 @@ export class FieldSection {
       this.schemeEnd = end;
     } else if (code === NAME.status) {
       for (let i = start; i < end; i++) message.status = message.status * 10 + this.arena[i]! - 0x30;
-    } else {
-      this.protocolStart = start;
-      this.protocolEnd = end;
     }
     return undefined;
   }

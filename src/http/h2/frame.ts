@@ -25,8 +25,6 @@ export const SETTING = {
   initialWindowSize: 4,
   maxFrameSize: 5,
   maxHeaderListSize: 6,
-  /** RFC 8441 section 3. */
-  enableConnectProtocol: 8,
 } as const;
 
 /** Error codes (RFC 9113 section 7). */
@@ -61,7 +59,7 @@ export function readUint32(bytes: Uint8Array, at: number): number {
   return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
 }
 
-export function writeUint32(bytes: Uint8Array, at: number, value: number): number {
+function writeUint32(bytes: Uint8Array, at: number, value: number): number {
   bytes[at] = value >>> 24;
   bytes[at + 1] = value >>> 16;
   bytes[at + 2] = value >>> 8;

@@ -7,21 +7,14 @@ import { takeTarget } from "../h1/request-target.ts";
 import { METHOD } from "../method.ts";
 import { type FieldSection, isSameRange, type MalformedReason } from "./field-section.ts";
 import { NAME } from "./hpack/name-code.ts";
-import { STATIC_RANGES } from "./hpack/static-table.ts";
-import { UPGRADE_END, UPGRADE_START } from "./field-section.ts";
 
 const METHOD_BIT = 1 << -NAME.method;
 const SCHEME_BIT = 1 << -NAME.scheme;
 const PATH_BIT = 1 << -NAME.path;
 const AUTHORITY_BIT = 1 << -NAME.authority;
-const PROTOCOL_BIT = 1 << -NAME.protocol;
 
 const HTTP = new TextEncoder().encode("http");
 const HTTPS = new TextEncoder().encode("https");
-
-/** Where the static table spells `GET`. */
-const GET_START = STATIC_RANGES[2 * 3 + 1]!;
-const GET_END = STATIC_RANGES[2 * 3 + 2]!;
 
 /** Finishes `section.message` as a request; a reason when it is malformed. */
 export function completeRequest(section: FieldSection, endStream: boolean): MalformedReason | undefined {
@@ -42,30 +35,13 @@ function pseudoFault(section: FieldSection): MalformedReason | undefined {
   const { message, arena, pseudo } = section;
   if ((pseudo & METHOD_BIT) === 0) return "pseudoFieldMissing";
   if (!isToken(arena, message.methodStart, message.methodEnd)) return "method";
-  const isConnect = message.method === METHOD.CONNECT;
-  if ((pseudo & PROTOCOL_BIT) !== 0) {
-    if (!isConnect || !takeExtendedConnect(section)) return "pseudoField";
-  } else if (isConnect) return (pseudo & (SCHEME_BIT | PATH_BIT)) === 0 ? undefined : "pseudoField";
+  if (message.method === METHOD.CONNECT) return (pseudo & (SCHEME_BIT | PATH_BIT)) === 0 ? undefined : "pseudoField";
   if ((pseudo & (SCHEME_BIT | PATH_BIT)) !== (SCHEME_BIT | PATH_BIT)) return "pseudoFieldMissing";
   if (!equalsIgnoreCase(arena, section.schemeStart, section.schemeEnd, message.secure ? HTTPS : HTTP)) return "scheme";
   const { targetStart: start, targetEnd: end } = message;
   // The absolute form has no place here (RFC 9113 section 8.3.1).
   if (start === end || (arena[start] !== SLASH && arena[start] !== ASTERISK)) return "path";
   return takeTarget(arena, start, end, message) ? undefined : "path";
-}
-
-/**
- * RFC 8441 section 4 in the words of HTTP/1.1, which are those of routes and backends: a GET that asks for an upgrade to
- * :protocol. The response is translated back by the exchange.
- */
-function takeExtendedConnect(section: FieldSection): boolean {
-  const { message, protocolStart, protocolEnd } = section;
-  if (!isToken(section.arena, protocolStart, protocolEnd)) return false;
-  message.method = METHOD.GET;
-  message.methodStart = GET_START;
-  message.methodEnd = GET_END;
-  message.upgrade = true;
-  return message.addField(FIELD.upgrade, UPGRADE_START, UPGRADE_END, protocolStart, protocolEnd);
 }
 
 /** :authority wins, and a Host field beside it must say the same (RFC 9113 section 8.3.1). */

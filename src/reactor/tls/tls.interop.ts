@@ -21,6 +21,7 @@ import { createIdentity, TlsIdentity } from "./tls-identity.ts";
 import { TlsServer } from "./tls-server.ts";
 
 const run = promisify(execFile);
+const OPENSSL = "openssl";
 const VALID = { notBefore: new Date(Date.now() - 60_000), notAfter: new Date(Date.now() + 86_400_000) };
 const AUTHORITY = createCertificate({ names: ["Test Authority"], isAuthority: true, ...VALID });
 const ECDSA = createCertificate({ names: ["a.test", "localhost"], issuer: AUTHORITY, ...VALID });
@@ -100,7 +101,7 @@ async function withFolder(work: (folder: string) => Promise<void>): Promise<void
 
 /** What openssl s_client prints when it sends one line. */
 async function speak(port: number, ...options: string[]): Promise<string> {
-  const child = spawn("openssl", ["s_client", "-connect", `127.0.0.1:${port}`, "-servername", "a.test", ...options]);
+  const child = spawn(OPENSSL, ["s_client", "-connect", `127.0.0.1:${port}`, "-servername", "a.test", ...options]);
   let text = "";
   for (const stream of [child.stdout, child.stderr])
     stream.on("data", (chunk: Buffer) => (text += chunk.toString("latin1")));
@@ -114,7 +115,7 @@ test("openssl s_client: both versions, verification, resumption, RSA and ECDSA b
   await withFolder(async (folder) => {
     const path = (name: string): string => join(folder, name);
     writeFileSync(path("ca.pem"), AUTHORITY.certificatePem);
-    await run("openssl", [
+    await run(OPENSSL, [
       "req",
       "-x509",
       "-newkey",

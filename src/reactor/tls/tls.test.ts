@@ -21,7 +21,7 @@ import { algorithmsOf, serverNameOf } from "./client-hello.ts";
 import { Tls } from "./tls.ts";
 import { createTlsClient, TlsClient, type TlsClientOptions } from "./tls-client.ts";
 import { createIdentity, type IdentityOptions, TlsIdentity } from "./tls-identity.ts";
-import { TlsServer, type TlsServerOptions } from "./tls-server.ts";
+import { TICKET_KEY_BYTES, TlsServer, type TlsServerOptions } from "./tls-server.ts";
 import type { TlsStream } from "./tls-stream.ts";
 
 const VALID = { notBefore: new Date(Date.now() - 60_000), notAfter: new Date(Date.now() + 86_400_000) };
@@ -30,7 +30,7 @@ const AUTHORITY = createCertificate({ names: ["Test Authority"], isAuthority: tr
 const SERVER = createCertificate({ names: ["a.test", "127.0.0.1", "::1"], issuer: AUTHORITY, ...VALID });
 const OTHER = createCertificate({ names: ["b.test", "*.wild.test"], issuer: AUTHORITY, ...VALID });
 const CLIENT = createCertificate({ names: ["client.test"], issuer: AUTHORITY, ...VALID });
-const KEYS = new Uint8Array(80).map((_, i) => i * 3);
+const KEYS = new Uint8Array(TICKET_KEY_BYTES).map((_, i) => i * 3);
 
 const octets = (text: string): Uint8Array => new TextEncoder().encode(text);
 const pemOf = (made: { certificatePem: string; keyPem: string }): IdentityOptions => ({
@@ -315,7 +315,7 @@ test("sessions resume at another server with the same ticket keys, and not with 
   world.table.replace([{ name: "", identity: world.identity(pemOf(SERVER)) }]);
   const port = world.listen(world.server(), echo);
   const same = world.listen(world.server(), echo);
-  const other = world.listen(world.server({ ticketKeys: new Uint8Array(80).fill(9) }), echo);
+  const other = world.listen(world.server({ ticketKeys: new Uint8Array(TICKET_KEY_BYTES).fill(9) }), echo);
   for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
     const options: ConnectionOptions = { minVersion: version, maxVersion: version };
     const socket = dial(port, options);

@@ -10,7 +10,7 @@ import { nameCode } from "./name-code.ts";
 import { STATIC_CODES, STATIC_ENTRIES, STATIC_RANGES } from "./static-table.ts";
 
 /** The table size that a decoder begins with and that our settings leave as it is (RFC 9113 section 6.5.2), in octets. */
-export const HEADER_TABLE_SIZE = 4096;
+const HEADER_TABLE_SIZE = 4096;
 
 export type HpackFault = "badIndex" | "badInteger" | "badString" | "badTableSize";
 

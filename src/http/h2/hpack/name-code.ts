@@ -11,9 +11,7 @@ export const NAME = {
   path: -3,
   scheme: -4,
   status: -5,
-  /** RFC 8441 section 4. */
-  protocol: -6,
-  /** A pseudo-header field that nobody has defined. */
+  /** Any other pseudo-header field: not defined, or not enabled by our settings as :protocol (RFC 8441). */
   unknownPseudo: -7,
   /** Empty, upper case, or with an octet that no field name has (RFC 9113 section 8.2.1). */
   invalid: -8,
@@ -25,7 +23,6 @@ const PSEUDO_NAMES: Readonly<Record<string, number>> = {
   ":path": NAME.path,
   ":scheme": NAME.scheme,
   ":status": NAME.status,
-  ":protocol": NAME.protocol,
 };
 
 /** 1 for each octet of a lower-case token (RFC 9110 section 5.6.2). */
