@@ -778,6 +778,26 @@ test("failures: before the head an answer, after it a reset", () => {
   }
 });
 
+test("a body that is not as long as was told is reset, never ended as if it were whole", () => {
+  for (const [told, written] of [
+    [10, 9],
+    [10, 11],
+  ] as const) {
+    const source = new SlowSource([octets("x".repeat(written))]);
+    const harness = new Harness(source.onRequest);
+    harness.send(HELLO, headers(1, GET));
+    const head = new Message();
+    head.status = 200;
+    head.body = BODY.length;
+    head.contentLength = told;
+    source.exchange!.respond(head, undefined);
+    source.onDrain();
+    harness.out.flush();
+    assert.equal(errorOf(harness.take()), `reset ${ERROR.internalError}`);
+    assert.equal(harness.finished[0]!.aborted, "error");
+  }
+});
+
 test("trailers follow the body, after it when it waits", () => {
   const trailers = new Message();
   trailers.reset(octets("x-sumabc"));

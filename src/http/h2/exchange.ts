@@ -19,17 +19,18 @@ import type { FieldEdits } from "../field-edits.ts";
 import { BODY, Message } from "../message.ts";
 import { METHOD } from "../method.ts";
 import type { Stage } from "../stage.ts";
+import { statusText } from "../status-text.ts";
 import { BodyQueue } from "./body-queue.ts";
 import type { H2Connection } from "./connection.ts";
-import { ERROR, FLAG, FRAME, FRAME_HEADER, MAX_FRAME_SIZE, writeFrameHeader } from "./frame.ts";
+import { ERROR, FRAME_HEADER, MAX_FRAME_SIZE } from "./frame.ts";
 import { RequestBody } from "./request-body.ts";
 import {
   copyOfTrailers,
   headBound,
   OWN_FIELDS,
-  writeAge,
-  writeDate,
+  preparedBound,
   writeHead,
+  writePrepared,
   writeTrailers,
 } from "./response-head.ts";
 
@@ -76,6 +77,8 @@ export class H2Exchange implements FinishedExchange {
   #gone = false;
   readonly #outgoing = new BodyQueue();
   #trailers: Message | undefined = undefined;
+  /** Octets of the announced body that are still to be written; -1 when no length was announced. */
+  #left = -1;
   #wantsDrain = false;
   #sentAt = 0;
 
@@ -135,7 +138,7 @@ export class H2Exchange implements FinishedExchange {
     observer.onRequest(this);
     let outcome = "done";
     if (limits.bodyBytes > 0 && this.body.announced > limits.bodyBytes) {
-      this.fail(413, "bodyTooLarge", "the announced body is larger than allowed");
+      this.refuse(413, "bodyTooLarge", "bodyTooLarge");
     } else {
       this.#run.begin(port.current.stages);
       outcome = this.#advance();
@@ -184,7 +187,7 @@ export class H2Exchange implements FinishedExchange {
       this.#connection.resetStream(this.id, ERROR.cancel);
       this.cut("clientTimeout");
     } else if (this.body.isLate(now, limits.bodyMs)) {
-      this.fail(408, "clientTimeout", "the request's body stopped coming");
+      this.refuse(408, "clientTimeout", "bodyTimeout");
     }
   }
 
@@ -208,7 +211,8 @@ export class H2Exchange implements FinishedExchange {
   #advance(): "done" | "wait" {
     const outcome = this.#run.run(this);
     if (outcome !== "unanswered") return outcome;
-    this.respondText(404, "Not found\n", undefined);
+    this.notes.reason = "unanswered";
+    this.respondText(404, "Not Found\n", undefined);
     return "done";
   }
 
@@ -220,7 +224,8 @@ export class H2Exchange implements FinishedExchange {
 
   readBody(sink: BodySink): void {
     const { body } = this;
-    if (body.done || this.ended) return;
+    if (this.ended) return;
+    if (body.done) return sink.onBodyEnd(this, undefined);
     if (this.#request.expectContinue && !this.#headSent && body.bytes === 0 && !body.ended) this.inform(100, undefined);
     body.readTo(sink);
   }
@@ -259,9 +264,10 @@ export class H2Exchange implements FinishedExchange {
   respondPrepared(prepared: PreparedResponse): void {
     if (this.#headSent || this.ended) return prepared.held?.release();
     const bodyLength = this.#request.method === METHOD.HEAD ? 0 : prepared.bodyEnd - prepared.bodyStart;
-    const blockLength = prepared.h2End - prepared.h2Start + OWN_FIELDS;
+    const isShort = prepared.h2End - prepared.h2Start + OWN_FIELDS <= MAX_FRAME_SIZE;
     const fits = bodyLength <= Math.min(MAX_DIRECT, this.sendWindow, this.#connection.sendWindow);
-    if (!fits || blockLength > MAX_FRAME_SIZE || this.#run.watched) this.#respondInParts(prepared);
+    const hasRoom = preparedBound(prepared, bodyLength) <= this.#connection.shared.services.out.slab.length;
+    if (!fits || !isShort || !hasRoom || this.#run.watched) this.#respondInParts(prepared);
     else {
       this.#writePrepared(prepared, bodyLength);
       prepared.held?.release();
@@ -284,6 +290,12 @@ export class H2Exchange implements FinishedExchange {
       held?.release();
       return true;
     }
+    if (this.#left >= 0 && end - start > this.#left) {
+      held?.release();
+      this.notes.reason ||= "bodyLongerThanTold";
+      this.#break("error");
+      return true;
+    }
     this.#send(slab.bytes, start, end, held);
     if (this.#outgoing.length === 0 && !this.#connection.isBlocked) return true;
     this.#wantsDrain = true;
@@ -292,6 +304,10 @@ export class H2Exchange implements FinishedExchange {
 
   end(trailers?: Message): void {
     if (this.ended || !this.#headSent) return;
+    if (this.#left > 0) {
+      this.notes.reason ||= "bodyShorterThanTold";
+      return this.#break("error");
+    }
     this.ended = true;
     if (this.#outgoing.length === 0) this.#finish(trailers);
     else this.#trailers = trailers === undefined ? undefined : copyOfTrailers(trailers);
@@ -299,15 +315,24 @@ export class H2Exchange implements FinishedExchange {
 
   fail(status: number, reason: AbortReason, detail: string): void {
     if (this.ended) return;
-    const source = this.source;
-    this.notes.reason = detail;
-    if (!this.#headSent) this.respondText(status, `${detail}\n`, undefined);
-    else {
-      this.#connection.resetStream(this.id, ERROR.internalError);
-      this.aborted = reason;
-      this.#close();
-    }
+    this.notes.reason ||= detail || reason;
+    if (this.#headSent) this.#break(reason);
+    else this.respondText(status, `${statusText(status)}\n`, undefined);
+  }
+
+  /** As `fail`, on behalf of the connection: whoever was to answer is told. */
+  refuse(status: number, reason: AbortReason, detail: string): void {
+    const { source } = this;
+    this.source = undefined;
+    this.fail(status, reason, detail);
     source?.onAbort(this, reason);
+  }
+
+  /** Whoever answers cannot complete the response: a reset, so that no client takes it as whole (RFC 9113 section 8.1). */
+  #break(reason: AbortReason): void {
+    this.source = undefined;
+    this.#connection.resetStream(this.id, ERROR.internalError);
+    this.cut(reason);
   }
 
   /** HTTP/2 has no upgrade (RFC 9113 section 8.6); extended CONNECT is not offered. */
@@ -347,6 +372,7 @@ export class H2Exchange implements FinishedExchange {
     const at = connection.reserve(headBound(head, edits));
     connection.finish(writeHead(connection.outBytes, at, this.id, head, edits, date.bytes, hasNoBody));
     this.#headEndedStream = hasNoBody;
+    this.#left = head.body === BODY.length ? head.contentLength : -1;
     return hasNoBody;
   }
 
@@ -354,25 +380,9 @@ export class H2Exchange implements FinishedExchange {
   #writePrepared(prepared: PreparedResponse, bodyLength: number): void {
     const connection = this.#connection;
     const { date, loop } = connection.shared.services;
-    const source = prepared.slab.bytes;
-    const at = connection.reserve(prepared.h2End - prepared.h2Start + OWN_FIELDS + bodyLength + 8 * FRAME_HEADER);
-    const target = connection.outBytes;
-    const block = at + FRAME_HEADER;
-    target.set(source.subarray(prepared.h2Start, prepared.h2End), block);
     date.refresh(loop.now);
-    let end = writeDate(target, block + prepared.h2End - prepared.h2Start, date.bytes);
-    if (prepared.age >= 0) end = writeAge(target, end, prepared.age);
-    const flags = bodyLength === 0 ? FLAG.endHeaders | FLAG.endStream : FLAG.endHeaders;
-    writeFrameHeader(target, at, end - block, FRAME.headers, flags, this.id);
-    for (let from = prepared.bodyStart, left = bodyLength; left > 0;) {
-      const length = Math.min(left, MAX_FRAME_SIZE);
-      left -= length;
-      end = writeFrameHeader(target, end, length, FRAME.data, left === 0 ? FLAG.endStream : 0, this.id);
-      target.set(source.subarray(from, from + length), end);
-      end += length;
-      from += length;
-    }
-    connection.finish(end);
+    const at = connection.reserve(preparedBound(prepared, bodyLength));
+    connection.finish(writePrepared(connection.outBytes, at, this.id, prepared, bodyLength, date.bytes));
     connection.sendWindow -= bodyLength;
     this.sendWindow -= bodyLength;
     this.status = prepared.status;
@@ -398,6 +408,7 @@ export class H2Exchange implements FinishedExchange {
   /** Body octets: as much as windows and kernel allow at once, the rest queued. */
   #send(bytes: Uint8Array, start: number, end: number, held: Held | undefined): void {
     this.bytesOut += end - start;
+    if (this.#left > 0) this.#left -= end - start;
     while (start < end && this.#outgoing.length === 0 && !this.#connection.isBlocked) {
       const length = Math.min(this.#window(), end - start);
       if (length <= 0) break;

@@ -67,8 +67,7 @@ export class RequestBody {
     this.ended = endStream;
     this.#consumed += counted - length;
     const { bodyBytes } = connection.shared.services.limits;
-    if (bodyBytes > 0 && this.bytes > bodyBytes)
-      this.#exchange.fail(413, "bodyTooLarge", "the body is larger than allowed");
+    if (bodyBytes > 0 && this.bytes > bodyBytes) this.#exchange.refuse(413, "bodyTooLarge", "bodyTooLarge");
     if (this.#exchange.ended) {
       connection.credit(length);
       this.#discarded += counted;

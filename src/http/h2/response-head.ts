@@ -3,6 +3,7 @@
  * them, without what belongs to an HTTP/1.1 connection (RFC 9113 section 8.2.2).
  */
 import { BODY, HOP_BY_HOP, Message } from "../message.ts";
+import type { PreparedResponse } from "../exchange.ts";
 import { FIELD, FIELD_NAMES } from "../field.ts";
 import type { AddedField, FieldEdits } from "../field-edits.ts";
 import { FLAG, FRAME, FRAME_HEADER, MAX_FRAME_SIZE, writeFrameHeader } from "./frame.ts";
@@ -62,6 +63,39 @@ export function copyOfTrailers(trailers: Message): Message {
   return Message.copyOf(trailers, Math.min(start, end), end);
 }
 
+/** The octets that `writePrepared` may need. */
+export function preparedBound(prepared: PreparedResponse, bodyLength: number): number {
+  const frames = 1 + Math.ceil(bodyLength / MAX_FRAME_SIZE);
+  return prepared.h2End - prepared.h2Start + OWN_FIELDS + bodyLength + frames * FRAME_HEADER;
+}
+
+/** The hit path: prepared block, Date, Age and the whole body, for which there is window. The block fits into one frame. */
+export function writePrepared(
+  target: Uint8Array,
+  at: number,
+  id: number,
+  prepared: PreparedResponse,
+  bodyLength: number,
+  date: Uint8Array,
+): number {
+  const source = prepared.slab.bytes;
+  const block = at + FRAME_HEADER;
+  target.set(source.subarray(prepared.h2Start, prepared.h2End), block);
+  let end = writeDate(target, block + prepared.h2End - prepared.h2Start, date);
+  if (prepared.age >= 0) end = writeAge(target, end, prepared.age);
+  const flags = bodyLength === 0 ? FLAG.endHeaders | FLAG.endStream : FLAG.endHeaders;
+  writeFrameHeader(target, at, end - block, FRAME.headers, flags, id);
+  for (let from = prepared.bodyStart, left = bodyLength; left > 0;) {
+    const length = Math.min(left, MAX_FRAME_SIZE);
+    left -= length;
+    end = writeFrameHeader(target, end, length, FRAME.data, left === 0 ? FLAG.endStream : 0, id);
+    target.set(source.subarray(from, from + length), end);
+    end += length;
+    from += length;
+  }
+  return end;
+}
+
 /** A response that is its status alone. At most 64 octets. */
 export function writeBareHead(target: Uint8Array, at: number, id: number, status: number, date: Uint8Array): number {
   const blockStart = at + FRAME_HEADER;
@@ -77,13 +111,13 @@ export function writeTrailers(target: Uint8Array, at: number, id: number, traile
 }
 
 /** A Date field. 33 octets. */
-export function writeDate(target: Uint8Array, at: number, date: Uint8Array): number {
+function writeDate(target: Uint8Array, at: number, date: Uint8Array): number {
   at = encodeName(target, at, FIELD.date, NOTHING, 0, 0);
   return encodeString(target, at, date, 0, date.length);
 }
 
 /** An Age field in seconds. At most 16 octets. */
-export function writeAge(target: Uint8Array, at: number, age: number): number {
+function writeAge(target: Uint8Array, at: number, age: number): number {
   at = encodeName(target, at, FIELD.age, NOTHING, 0, 0);
   return encodeDecimal(target, at, age);
 }
