@@ -22,6 +22,8 @@ function eachCertificate(tls: Tls, pem: string, use: (certificate: bigint) => bo
     count++;
   }
   openssl.BIO_free(bio);
+  // The text had to live until here: the BIO held no more than its address.
+  text.bytes.fill(0);
   const error = tls.takeError();
   return isUsed && (error === "" || error === "no start line") ? count : undefined;
 }

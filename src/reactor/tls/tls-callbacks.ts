@@ -32,13 +32,12 @@ export function chooseCertificate(tls: Tls, ssl: bigint, alert: bigint): number 
       name === undefined
         ? undefined
         : server.certificates.select(name, algorithms === undefined ? ANY_ALGORITHM : algorithmsOf(algorithms));
-    if (name === undefined || identity === undefined) {
+    if (name === undefined || identity === undefined || !identity.useFor(ssl)) {
       stream.failure = name === undefined ? "malformed server name" : `no certificate for "${name}"`;
       writeNative(alert, Uint8Array.of(ALERT_UNRECOGNIZED_NAME, 0, 0, 0));
       return CLIENT_HELLO_ERROR;
     }
     stream.serverName = name;
-    identity.useFor(ssl);
     return CLIENT_HELLO_SUCCESS;
   } catch (error) {
     stream.failure = `certificate store: ${error instanceof Error ? error.message : String(error)}`;

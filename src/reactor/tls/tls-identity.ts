@@ -45,11 +45,16 @@ export class TlsIdentity implements Disposable {
     this.#policy = new Slab(new Uint8Array(createHash("sha256").update(policy).digest()));
   }
 
-  /** Makes this the identity of a connection whose ClientHello has arrived: certificate, policy and session context together. */
-  useFor(ssl: bigint): void {
+  /**
+   * Makes this the identity of a connection whose ClientHello has arrived: certificate, policy and
+   * session context together. False when it has been disposed of.
+   */
+  useFor(ssl: bigint): boolean {
+    if (this.#isFreed) return false;
     openssl.SSL_set_SSL_CTX(ssl, this.#context);
     openssl.SSL_set_session_id_context(ssl, this.#policy.pointer, BigInt(this.#policy.length));
     openssl.SSL_set_verify(ssl, this.#verify, 0n);
+    return true;
   }
 
   /** Connections that use it go on: they hold it themselves. */

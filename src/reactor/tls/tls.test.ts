@@ -288,6 +288,8 @@ test("certificates follow the name, and a swap is seen by the next handshake", a
     ["a.test", "b.test", "b.test"],
   );
   assert.equal(await refusal(dial(port, { servername: "nobody.test" })), "ERR_SSL_TLSV1_UNRECOGNIZED_NAME");
+  first[Symbol.dispose]();
+  assert.equal(await refusal(dial(port)), "ERR_SSL_TLSV1_UNRECOGNIZED_NAME", "disposed of, though still in the table");
   world.table.replace([{ name: "a.test", identity: second }]);
   first[Symbol.dispose]();
   assert.equal(await shown("a.test"), "b.test");
