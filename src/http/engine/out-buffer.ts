@@ -31,6 +31,11 @@ export class OutBuffer {
     this.#owner = owner;
   }
 
+  /** Sends what `owner` has gathered, if the buffer is still its own. */
+  release(owner: OutOwner): void {
+    if (this.#owner === owner) this.flush();
+  }
+
   /** Sends what has been gathered. Called at the end of every poller batch, and of every run of deferred tasks. */
   flush(): void {
     const owner = this.#owner;

@@ -66,8 +66,14 @@ export interface EngineServices {
   readonly edits: FieldEdits;
 }
 
+/** A connection of either version. */
+export interface HttpConnection extends StreamHandler {
+  /** Closes once what is under way is answered; at once when nothing is. */
+  drain(): void;
+}
+
 /**
  * Makes the handler of a fresh connection of one HTTP version. The caller sets `stream.handler` to it and, when bytes
  * had already arrived (a preface that was recognised), shows them by `onData`. A connection arms its own deadlines.
  */
-export type OpenConnection = (stream: Stream, port: PortPlace, services: EngineServices) => StreamHandler;
+export type OpenConnection = (stream: Stream, port: PortPlace, services: EngineServices) => HttpConnection;
