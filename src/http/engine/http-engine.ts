@@ -38,15 +38,15 @@ export class HttpEngine {
     this.#openH2 = options.openH2;
   }
 
-  /** An accepted stream, before its first byte (TLS: before its handshake is done). */
-  accept(stream: Stream, port: PortPlace): void {
+  /** The handler of an accepted stream, before its first byte (TLS: before its handshake is done). */
+  accept(stream: Stream, port: PortPlace): StreamHandler {
     let chooser = this.#choosers.get(port);
     if (chooser === undefined) {
       chooser = new Chooser(port, this);
       this.#choosers.set(port, chooser);
     }
-    stream.handler = chooser;
     stream.deadline(FIRST_BYTES, this.#services.limits.headMs);
+    return chooser;
   }
 
   /** A port that is no longer listened on. Its connections go on. */
