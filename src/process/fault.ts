@@ -28,5 +28,6 @@ export function failWith(error: unknown): void {
 
 /** The error's message, when it is one for a person; undefined: a programming error. */
 export function sentenceOf(error: unknown): string | undefined {
+  if (error instanceof StartFault) return error.message;
   return error instanceof Error && error.message.startsWith("Cannot ") ? error.message : undefined;
 }

@@ -1,0 +1,27 @@
+/** Supervises fixture services named on the command line, as `fairway up` does: `NAME=MODE` each. */
+import { join } from "node:path";
+import { failWith } from "#src/process/fault.ts";
+import { handleSignals } from "#src/process/stop-signals.ts";
+import { Supervisor } from "#src/process/supervisor.ts";
+
+const say = (event: string, fields: object = {}): void => console.log(JSON.stringify({ event, ...fields }));
+
+try {
+  const stopped = Promise.withResolvers<void>();
+  using signals = handleSignals({ stop: () => stopped.resolve(), reload: () => say("reload") });
+  await using supervisor = new Supervisor({
+    services: process.argv.slice(2).map((word, i, all) => {
+      const [name, mode] = word.split("=");
+      const after = i === 0 ? [] : [all[i - 1]!.split("=")[0]!];
+      return { name: name!, entry: join(import.meta.dirname, "fixture-service.ts"), args: ["--workers", "1", "--mode", mode!], after };
+    }),
+    onLine: (line) => console.log(line),
+    onReady: (name) => say("service ready", { name, pid: supervisor.status.find((one) => one.name === name)?.pid }),
+    onEnd: (end) => say("service ended", { ...end }),
+  });
+  await supervisor.start();
+  say("up", { signals: signals !== undefined });
+  await stopped.promise;
+} catch (error) {
+  failWith(error);
+}
