@@ -61,21 +61,28 @@ export class MessageWriter {
     writeUint16(this.#bytes, this.#start + 2, flags);
   }
 
-  question(name: Uint8Array, type: number, class_: number): boolean {
+  question(name: Uint8Array, type: number, questionClass: number): boolean {
     const mark = this.#at;
     this.#name(name, 0, name.length);
     this.#uint16(type);
-    this.#uint16(class_);
+    this.#uint16(questionClass);
     return this.#finish(mark, this.#targetCount, 4);
   }
 
   /** Adds one record; `rdata` is uncompressed. False: it did not fit and is not there. */
-  record(section: Section, name: Uint8Array, type: number, class_: number, ttl: number, rdata: Uint8Array): boolean {
+  record(
+    section: Section,
+    name: Uint8Array,
+    type: number,
+    questionClass: number,
+    ttl: number,
+    rdata: Uint8Array,
+  ): boolean {
     const mark = this.#at;
     const targets = this.#targetCount;
     this.#name(name, 0, name.length);
     this.#uint16(type);
-    this.#uint16(class_);
+    this.#uint16(questionClass);
     this.#uint16(ttl >>> 16);
     this.#uint16(ttl & 0xffff);
     const lengthAt = this.#at;

@@ -1,0 +1,167 @@
+/** Records to a zone, or all that is wrong with them (RFC 1034, RFC 1035 section 5.2, RFC 2181, RFC 4592). */
+import { isAtOrBelow, isSameName, isWildcardName, labelStarts, nameKey } from "#src/dns/wire/name.ts";
+import { formatName } from "#src/dns/wire/name-text.ts";
+import { soaSerial } from "#src/dns/wire/rdata/soa.ts";
+import { TYPE, typeName } from "#src/dns/wire/type.ts";
+import { parseMasterFile, type ZoneFault, type ZoneRecord } from "./master-file.ts";
+import type { Rrset, Zone, ZoneNode } from "./zone.ts";
+
+/** Types that may stand beside a CNAME (RFC 4035 section 2.5). */
+const BESIDE_CNAME: ReadonlySet<number> = new Set([TYPE.RRSIG, TYPE.NSEC]);
+
+/** A zone's text to the zone, or every fault of it. */
+export function parseZone(text: string, origin: Uint8Array): Zone | readonly ZoneFault[] {
+  const file = parseMasterFile(text, origin);
+  const built = buildZone(file.records, origin);
+  if ("faults" in built) return [...file.faults, ...built.faults].toSorted((a, b) => a.line - b.line);
+  return file.faults.length > 0 ? file.faults : built.zone;
+}
+
+interface Draft {
+  readonly name: Uint8Array;
+  readonly records: ZoneRecord[];
+}
+
+export function buildZone(
+  records: readonly ZoneRecord[],
+  origin: Uint8Array,
+): { readonly zone: Zone } | { readonly faults: readonly ZoneFault[] } {
+  const faults: ZoneFault[] = [];
+  const drafts = new Map<string, Draft>();
+  for (const record of records) {
+    const reason = refuse(record, origin);
+    if (reason !== undefined) faults.push({ line: record.line, reason });
+    else draft(drafts, record.name, origin).records.push(record);
+  }
+  draft(drafts, origin, origin);
+  const nodes = new Map<string, ZoneNode>();
+  // Children first, so that a node finds its wildcard child built.
+  const ordered = [...drafts].map(([key, value]) => ({ key, value, depth: labelStarts(value.name).length }));
+  for (const { key, value } of ordered.toSorted((a, b) => b.depth - a.depth)) {
+    nodes.set(key, node(value, origin, drafts, nodes, faults));
+  }
+  const apex = nodes.get(nameKey(origin))!;
+  const soa = apex.rrsets.get(TYPE.SOA);
+  if (soa === undefined) faults.push({ line: 0, reason: `Cannot serve ${formatName(origin)}: it has no SOA` });
+  if (!apex.rrsets.has(TYPE.NS))
+    faults.push({ line: 0, reason: `Cannot serve ${formatName(origin)}: its apex has no NS` });
+  for (const each of nodes.values()) checkServers(each, nodes, drafts, faults);
+  if (soa === undefined || faults.length > 0) return { faults };
+  return { zone: { origin, serial: soaSerial(soa.rdatas[0]!), soa, apex, nodes } };
+}
+
+function refuse(record: ZoneRecord, origin: Uint8Array): string | undefined {
+  const text = `${formatName(record.name)} ${typeName(record.type)}`;
+  if (!isAtOrBelow(record.name, origin)) return `Cannot hold ${text}: it lies outside of ${formatName(origin)}`;
+  const atApex = isSameName(record.name, origin);
+  if (record.type === TYPE.SOA && !atApex) return `Cannot hold ${text}: SOA belongs to the apex`;
+  if (record.type === TYPE.CNAME && atApex)
+    return `Cannot hold ${text}: the apex has SOA and NS, so it cannot be an alias`;
+  if (record.type === TYPE.DNAME) return `Cannot hold ${text}: DNAME is not served`;
+  if (record.type === TYPE.NS && isWildcardName(record.name))
+    return `Cannot hold ${text}: a wildcard cannot be delegated (RFC 4592 section 4.2)`;
+  return undefined;
+}
+
+/** The draft of `name`, made with all names between it and the origin. */
+function draft(drafts: Map<string, Draft>, name: Uint8Array, origin: Uint8Array): Draft {
+  const key = nameKey(name);
+  const known = drafts.get(key);
+  if (known !== undefined) return known;
+  const made: Draft = { name, records: [] };
+  drafts.set(key, made);
+  if (name.length > origin.length) draft(drafts, name.subarray(name[0]! + 1), origin);
+  return made;
+}
+
+/** Builds a node whose children are built already. */
+function node(
+  value: Draft,
+  origin: Uint8Array,
+  drafts: ReadonlyMap<string, Draft>,
+  nodes: ReadonlyMap<string, ZoneNode>,
+  faults: ZoneFault[],
+): ZoneNode {
+  const rrsets = new Map<number, Rrset>();
+  for (const record of value.records) addToRrset(rrsets, record, faults);
+  const line = value.records.find((record) => record.type === TYPE.CNAME)?.line;
+  const others = [...rrsets.keys()].filter((type) => type !== TYPE.CNAME && !BESIDE_CNAME.has(type));
+  if (line !== undefined && others.length > 0) {
+    faults.push({
+      line,
+      reason: `Cannot hold ${formatName(value.name)} CNAME: ${others.map(typeName).join(", ")} stands beside it`,
+    });
+  }
+  const isApex = value.name.length === origin.length;
+  return {
+    name: value.name,
+    rrsets,
+    occluded: !isApex && isBelowCut(value.name, origin, drafts),
+    isCut: !isApex && rrsets.has(TYPE.NS),
+    wildcard: nodes.get(`\u0001*${nameKey(value.name)}`),
+  };
+}
+
+function addToRrset(rrsets: Map<number, Rrset>, record: ZoneRecord, faults: ZoneFault[]): void {
+  const known = rrsets.get(record.type);
+  const { name, type, ttl, rdata } = record;
+  if (known === undefined) {
+    rrsets.set(type, { name, type, ttl, rdatas: [rdata] });
+    return;
+  }
+  if (type === TYPE.SOA || type === TYPE.CNAME) {
+    faults.push({ line: record.line, reason: `Cannot hold a second ${typeName(type)} of ${formatName(name)}` });
+    return;
+  }
+  // The same record twice is one record (RFC 2181 section 5); differing TTLs become the least one (section 5.2).
+  const isNew = !known.rdatas.some((other) => Buffer.compare(other, rdata) === 0);
+  rrsets.set(type, {
+    ...known,
+    ttl: Math.min(known.ttl, ttl),
+    rdatas: isNew ? [...known.rdatas, rdata] : known.rdatas,
+  });
+}
+
+function isBelowCut(name: Uint8Array, origin: Uint8Array, drafts: ReadonlyMap<string, Draft>): boolean {
+  for (let at = name[0]! + 1; name.length - at > origin.length; at += name[at]! + 1) {
+    const parent = drafts.get(nameKey(name.subarray(at)));
+    if (parent?.records.some((record) => record.type === TYPE.NS)) return true;
+  }
+  return false;
+}
+
+/** Name servers must not be aliases (RFC 2181 section 10.3), and a server below the name it serves needs its address here. */
+function checkServers(
+  value: ZoneNode,
+  nodes: ReadonlyMap<string, ZoneNode>,
+  drafts: ReadonlyMap<string, Draft>,
+  faults: ZoneFault[],
+): void {
+  if (value.occluded) return;
+  for (const server of value.rrsets.get(TYPE.NS)?.rdatas ?? []) {
+    const found = nodes.get(nameKey(server));
+    const line = drafts.get(nameKey(value.name))!.records.find((record) => record.type === TYPE.NS)!.line;
+    const text = `${formatName(value.name)} NS ${formatName(server)}`;
+    if (found?.rrsets.has(TYPE.CNAME)) {
+      faults.push({ line, reason: `Cannot hold ${text}: the server is an alias (RFC 2181 section 10.3)` });
+    } else if (
+      isAtOrBelow(server, value.name) &&
+      !hasAddress(found) &&
+      !isDelegatedElsewhere(server, value.name, nodes)
+    ) {
+      faults.push({ line, reason: `Cannot hold ${text}: the server has no address in the zone` });
+    }
+  }
+}
+
+const hasAddress = (found: ZoneNode | undefined): boolean =>
+  found !== undefined && (found.rrsets.has(TYPE.A) || found.rrsets.has(TYPE.AAAA));
+
+/** The server lies below another cut or under a wildcard, so its address is not this node's to hold. */
+function isDelegatedElsewhere(target: Uint8Array, cut: Uint8Array, nodes: ReadonlyMap<string, ZoneNode>): boolean {
+  for (let at = 0; target.length - at > cut.length; at += target[at]! + 1) {
+    const above = nodes.get(nameKey(target.subarray(at)));
+    if (above?.isCut || nodes.get(nameKey(target.subarray(at + target[at]! + 1)))?.wildcard !== undefined) return true;
+  }
+  return false;
+}
