@@ -5,7 +5,7 @@
 import type { Entry } from "#src/config/model.ts";
 
 /** A label whose values are all known when the program is written. */
-export interface ClosedDimension {
+interface ClosedDimension {
   readonly label: string;
   readonly values: readonly string[];
 }

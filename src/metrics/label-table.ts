@@ -6,7 +6,7 @@ import type { Entry } from "#src/config/model.ts";
 import type { CappedDimension } from "./declaration.ts";
 
 /** Index of all tuples that have none of their own. */
-export const OTHER = 0;
+const OTHER = 0;
 
 /** A table as it is sent: the tuple at each index; [] where there is none, as at `OTHER`. */
 export type TableImage = readonly (readonly string[])[];

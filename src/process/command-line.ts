@@ -6,7 +6,7 @@ import { Command as Parser, CommanderError, Option as Flag } from "commander";
 import { areValuesOf, type Option, type Options, type OptionValue, type OptionValues } from "./option.ts";
 import { environmentNames, explainOption, flagName, parseOptionText } from "./option-text.ts";
 
-export interface Argument {
+interface Argument {
   /** `<url>` must be given, `[dir]` may, `[names...]` takes all that follow. */
   readonly name: string;
   readonly help: string;
@@ -22,12 +22,12 @@ export interface Command {
   readonly run: (input: RawInput) => Promise<number>;
 }
 
-export interface RawInput {
+interface RawInput {
   readonly arguments: readonly string[];
   readonly options: Readonly<Record<string, OptionValue>>;
 }
 
-export interface CommandInput<O extends Options> {
+interface CommandInput<O extends Options> {
   readonly arguments: readonly string[];
   readonly options: OptionValues<O>;
 }

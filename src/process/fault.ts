@@ -14,7 +14,7 @@ export class StartFault extends Error {
 }
 
 /** At the top only: says it on standard error and makes the process end with the code once nothing is left to do. */
-export function fail(sentence: string, exitCode: FaultCode): void {
+function fail(sentence: string, exitCode: FaultCode): void {
   process.stderr.write(`${sentence}\n`);
   process.exitCode = exitCode;
 }

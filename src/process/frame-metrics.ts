@@ -2,7 +2,7 @@
 import { counter, gauge } from "#src/metrics/declaration.ts";
 
 /** Why a data process ended that had not been asked to. */
-export const END_REASONS = ["crash", "stuck", "silent", "start"] as const;
+const END_REASONS = ["crash", "stuck", "silent", "start"] as const;
 export type EndReason = (typeof END_REASONS)[number];
 
 export const FRAME_METRICS = {

@@ -22,12 +22,12 @@ export interface NumberOption extends Described {
   readonly unit?: string;
 }
 
-export interface BooleanOption extends Described {
+interface BooleanOption extends Described {
   readonly type: "boolean";
   readonly default: boolean;
 }
 
-export interface StringOption extends Described {
+interface StringOption extends Described {
   readonly type: "string";
   readonly default: string;
   readonly choices?: readonly string[];
@@ -36,7 +36,7 @@ export interface StringOption extends Described {
 }
 
 /** Given several times, or once with commas. */
-export interface ListOption extends Described {
+interface ListOption extends Described {
   readonly type: "list";
   readonly default: readonly string[];
 }

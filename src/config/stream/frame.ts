@@ -54,13 +54,13 @@ export interface CommandOutcome {
   readonly error?: string;
 }
 
-export interface ResultFrame {
+interface ResultFrame {
   readonly type: "result";
   readonly id: number;
   readonly outcomes: readonly CommandOutcome[];
 }
 
-export interface PingFrame {
+interface PingFrame {
   readonly type: "ping";
 }
 
