@@ -77,7 +77,6 @@ const schema = {
         records: { type: "array", maxItems: 10_000, description: "The zone's records, besides SOA and its own NS.", items: record },
         zoneFile: {
           type: "string",
-          maxLength: 1_000_000,
           description: "The whole zone as a master file (RFC 1035 section 5) instead; $ORIGIN and $TTL begin as `domain` and `ttl`.",
         },
       },
