@@ -1,4 +1,4 @@
-import { resolve } from "node:path";
+import { basename, dirname, resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { makeDecoder } from "#src/resource/decode.ts";
 import type { CheckZone } from "#src/resource/zone-text.ts";
@@ -41,7 +41,11 @@ export class DirectorySource implements Disposable {
   constructor(path: string, options: DirectoryOptions & { readonly onChange: (snapshot: Snapshot) => void }) {
     this.#onChange = options.onChange;
     this.#reader = new DirectoryReader(path, options);
-    this.#watch = watchDirectories(() => this.#schedule(QUIET_MS));
+    const [parent, name] = [dirname(resolve(path)), basename(path)];
+    this.#watch = watchDirectories((directory, entry) => {
+      // Of what lies beside a directory nothing matters; a single file's links may lead through its neighbours.
+      if (directory !== parent || entry === name || entry === null || this.#reader.isFile) this.#schedule(QUIET_MS);
+    });
     this.#snapshot = EMPTY;
     this.#snapshot = this.#read();
   }
@@ -99,6 +103,11 @@ class DirectoryReader {
   constructor(path: string, { checkZone }: DirectoryOptions) {
     this.#root = resolve(path);
     this.#reading = { decode: makeDecoder(), checkZone: checkZone ?? (() => []) };
+  }
+
+  /** Whether the path is a file, not a directory. */
+  get isFile(): boolean {
+    return this.#files.has(this.#root);
   }
 
   /** `unsettled`: a file was left as it had been, and must be looked at again soon. */

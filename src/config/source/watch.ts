@@ -6,8 +6,8 @@ export interface DirectoryWatch extends Disposable {
   update(directories: readonly string[]): { readonly file: string; readonly reason: string }[];
 }
 
-/** Calls `onEvent` for anything that happens to an entry of a watched directory. */
-export function watchDirectories(onEvent: () => void): DirectoryWatch {
+/** Calls `onEvent` for anything that happens to an entry of a watched directory; the name is not always known. */
+export function watchDirectories(onEvent: (directory: string, name: string | null) => void): DirectoryWatch {
   const watchers = new Map<string, FSWatcher>();
   const drop = (directory: string): void => {
     watchers.get(directory)?.close();
@@ -24,11 +24,11 @@ export function watchDirectories(onEvent: () => void): DirectoryWatch {
           const watcher = watch(directory, (_event, name) => {
             // The directory itself was moved or removed: what watches it follows the old one, not its name.
             if (name === null || directory.endsWith(`/${name}`)) drop(directory);
-            onEvent();
+            onEvent(directory, name);
           });
           watcher.on("error", () => {
             drop(directory);
-            onEvent();
+            onEvent(directory, null);
           });
           watchers.set(directory, watcher);
         } catch (error) {
