@@ -37,6 +37,7 @@ export class MessageWriter {
   readonly #targets = new Uint16Array(MAX_TARGETS);
   readonly #hashes = new Int32Array(MAX_TARGETS);
   #targetCount = 0;
+  readonly #pointers: number[] = [];
 
   /** Begins a message at `start` of `bytes` that may grow to `maxBytes`: its header has these values and no records. */
   begin(bytes: Uint8Array, start: number, maxBytes: number, id: number, flags: number): void {
@@ -44,6 +45,7 @@ export class MessageWriter {
     this.#start = start;
     this.#limit = Math.min(start + maxBytes, bytes.length);
     this.#targetCount = 0;
+    this.#pointers.length = 0;
     this.#full = this.#limit - start < HEADER_BYTES;
     this.#at = start + HEADER_BYTES;
     if (this.#full) return;
@@ -55,6 +57,11 @@ export class MessageWriter {
   /** Bytes written so far. */
   get length(): number {
     return this.#at - this.#start;
+  }
+
+  /** Where the compression pointers are, from the message's start, ascending. */
+  get pointers(): readonly number[] {
+    return this.#pointers;
   }
 
   setFlags(flags: number): void {
@@ -118,6 +125,7 @@ export class MessageWriter {
     if (this.#full) {
       this.#at = mark;
       this.#targetCount = targets;
+      while (this.#pointers.length > 0 && this.#pointers.at(-1)! >= mark - this.#start) this.#pointers.pop();
       this.#full = this.#limit - this.#start < HEADER_BYTES;
       return false;
     }
@@ -133,6 +141,7 @@ export class MessageWriter {
       const hash = hashOf(bytes, at, end);
       const target = this.#find(bytes, at, end, hash);
       if (target >= 0) {
+        this.#pointers.push(this.#at - this.#start);
         this.#uint16(0xc000 | target);
         return;
       }

@@ -4,7 +4,8 @@
  */
 import { isMetaType, CLASS, parseClass, parseType } from "#src/dns/wire/type.ts";
 import { parseSeconds } from "#src/dns/wire/rdata/field.ts";
-import { parseRdata } from "#src/dns/wire/rdata/codecs.ts";
+import { OctetWriter } from "#src/dns/wire/octet-writer.ts";
+import { MAX_RDATA_BYTES, parseRdata } from "#src/dns/wire/rdata/codecs.ts";
 import { Tokens } from "#src/dns/wire/rdata/tokens.ts";
 import { parseName } from "#src/dns/wire/name-text.ts";
 import { TYPE } from "#src/dns/wire/type.ts";
@@ -43,13 +44,21 @@ interface State {
   /** $TTL, or else the last explicit TTL (RFC 1035 section 5.1), or else the SOA's minimum, as BIND does. */
   defaultTtl: number | undefined;
   lastTtl: number | undefined;
+  /** Where rdata is made before it is copied. */
+  readonly rdata: OctetWriter;
 }
 
 /** Reads `text` with `origin` as the first origin. */
 export function parseMasterFile(text: string, origin: Uint8Array): MasterFile {
   const records: ZoneRecord[] = [];
   const faults: ZoneFault[] = [];
-  const state: State = { origin, owner: undefined, defaultTtl: undefined, lastTtl: undefined };
+  const state: State = {
+    origin,
+    owner: undefined,
+    defaultTtl: undefined,
+    lastTtl: undefined,
+    rdata: new OctetWriter(MAX_RDATA_BYTES),
+  };
   for (const entry of readEntries(text)) {
     const result = entry.fault !== undefined ? entry.fault : readEntry(entry, state);
     if (typeof result === "string") faults.push({ line: entry.line, reason: result });
@@ -97,7 +106,7 @@ function readRecord(entry: MasterFileEntry, from: number, name: Uint8Array, stat
   if (type === undefined) return `Cannot read the record: ${word} is neither a TTL, a class nor a type`;
   if (isMetaType(type)) return `Cannot hold ${word}: it is a type of questions`;
   if (recordClass !== undefined && recordClass !== CLASS.IN) return "Cannot hold the record: only class IN is served";
-  const rdata = parseRdata(type, new Tokens(entry.tokens, at + 1), state.origin);
+  const rdata = parseRdata(type, new Tokens(entry.tokens, at + 1), state.origin, state.rdata);
   if (!(rdata instanceof Uint8Array)) return `Cannot read ${word.toUpperCase()}: ${rdata.fault}`;
   if (ttl !== undefined) state.lastTtl = ttl;
   const known = ttl ?? state.defaultTtl ?? state.lastTtl ?? (type === TYPE.SOA ? soaMinimum(rdata) : undefined);

@@ -41,13 +41,14 @@ export function decodeRdata(
   return decodeFields(codec, message, start, at, end, out) && !out.overflowed ? out.copy() : undefined;
 }
 
-/** Rdata of a record's text, or why it is none. */
+/** Rdata of a record's text, or why it is none. `out` is where it is made: whoever reads many records passes the same one. */
 export function parseRdata(
   type: number,
   tokens: Tokens,
   origin: Uint8Array | undefined,
+  out: OctetWriter = new OctetWriter(MAX_RDATA_BYTES),
 ): Uint8Array | { readonly fault: RdataFault } {
-  const out = new OctetWriter(MAX_RDATA_BYTES);
+  out.reset();
   const codec = CODECS.get(type);
   const first = tokens.peek();
   let fault: RdataFault | undefined;

@@ -1,0 +1,85 @@
+/**
+ * Prebuilt answers by name and type. Names are found by open addressing over their hashes; an answer is the bytes that
+ * follow the question. Its compression pointers count from a question of one length, so an answer that serves many names
+ * (a wildcard's, a referral, an absence) lists the pointers that move with the length of the name asked.
+ */
+import { equalNames } from "#src/dns/wire/name.ts";
+
+/** Int32 words of a name: where its bytes are, their number, its first answer, their number, its kind, its wildcard. */
+export const NAME = {
+  at: 0,
+  length: 1,
+  answers: 2,
+  answerCount: 3,
+  kind: 4,
+  wildcard: 5,
+  absent: 6,
+  missing: 7,
+  words: 8,
+} as const;
+
+/** Words of an answer's place under a name: the type, the answer. */
+export const PLACE = { type: 0, answer: 1, words: 2 } as const;
+
+/**
+ * Words of an answer. `requiredLength` is where the optional additional records begin; the counts are those with and
+ * without them.
+ */
+export const ANSWER = {
+  at: 0,
+  length: 1,
+  requiredLength: 2,
+  flags: 3,
+  answerCount: 4,
+  authorityCount: 5,
+  additionalCount: 6,
+  requiredAdditionalCount: 7,
+  /** Length of the name that the pointers are right for. */
+  nameLength: 8,
+  shifts: 9,
+  shiftCount: 10,
+  words: 11,
+} as const;
+
+/** A name's kind: an ordinary one, or a zone cut, which takes everything below it. */
+export const KIND = { name: 0, cut: 1 } as const;
+
+export interface AnswerTable {
+  /** Pairs of hash and index of the name plus one; zero is free. A power of two of pairs. */
+  readonly slots: Int32Array;
+  readonly mask: number;
+  readonly names: Int32Array;
+  readonly places: Int32Array;
+  readonly answers: Int32Array;
+  /** Offsets within an answer's bytes of pointers that move. */
+  readonly shifts: Uint16Array;
+  /** Names and answers. */
+  readonly bytes: Uint8Array;
+  readonly zoneCount: number;
+}
+
+/** Index of the name [at, end) of `bytes`, whose hash is `hash`, or -1. */
+export function findName(table: AnswerTable, bytes: Uint8Array, at: number, end: number, hash: number): number {
+  const { slots, names, mask } = table;
+  const length = end - at;
+  for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+    const index = slots[2 * slot + 1]! - 1;
+    if (index < 0) return -1;
+    if (slots[2 * slot] !== hash) continue;
+    const name = index * NAME.words;
+    if (names[name + NAME.length] !== length) continue;
+    if (equalNames(table.bytes, names[name + NAME.at]!, bytes, at, length)) return index;
+  }
+}
+
+/** The answer for `type` at a name: its own, or the one for types that it lacks. */
+export function findAnswer(table: AnswerTable, name: number, type: number): number {
+  const word = name * NAME.words;
+  const first = table.names[word + NAME.answers]!;
+  const count = table.names[word + NAME.answerCount]!;
+  for (let place = first; place < first + count; place++) {
+    if (table.places[place * PLACE.words + PLACE.type] === type)
+      return table.places[place * PLACE.words + PLACE.answer]!;
+  }
+  return table.names[word + NAME.absent]!;
+}
