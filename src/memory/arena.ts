@@ -125,13 +125,13 @@ export class Arena {
     return this.#freeSpanCount > 0 || this.#partial[classFor(bytes)] !== NONE;
   }
 
-  /** The span whose eviction frees a whole span at the least loss, leaving out spans already counted in `skip`; -1 when none. */
-  emptiestSpan(skip: ReadonlySet<number>): number {
+  /** The span with a class whose eviction frees a whole span at the least loss, -1 when there is none. */
+  emptiestSpan(): number {
     let best = NONE;
     let least = Infinity;
     for (let span = 0; span < this.spans; span++) {
       const own = this.#class[span]!;
-      if (own === NONE || skip.has(span)) continue;
+      if (own === NONE) continue;
       const bytes = this.#used[span]! * CLASS_BYTES[own]!;
       if (bytes < least) [best, least] = [span, bytes];
     }
@@ -144,11 +144,6 @@ export class Arena {
     if (own === NONE) return [];
     const units = CLASS_BYTES[own]! / UNIT;
     return Array.from({ length: this.#carved[span]! }, (_, i) => this.#firstUnit + span * SPAN_UNITS + i * units);
-  }
-
-  /** Whether a span has no class, so that all of it is free. */
-  isFreeSpan(span: number): boolean {
-    return this.#class[span] === NONE;
   }
 
   #spanOf(unit: number): number {

@@ -8,11 +8,16 @@ import type { Segment } from "./segment.ts";
 import type { SharedWriter } from "./writer.ts";
 
 const TO_WRITER = { lease: 1, handOver: 2, remove: 3, giveBack: 4 } as const;
-const FROM_WRITER = { leased: 1 } as const;
+const FROM_WRITER = { leased: 1, taken: 2 } as const;
 
 /** Whoever waits for a chunk. Unit 0: there is none. */
 export interface LeaseWaiter {
   onLease(unit: number): void;
+}
+
+/** Whoever wants to know that what was handed over can be found. */
+export interface TakenWaiter {
+  onTaken(): void;
 }
 
 /** The data process's side. */
@@ -21,6 +26,7 @@ export class Lessee {
   readonly #fromWriter: Ring;
   readonly #wakeWriter: () => void;
   readonly #waiters: LeaseWaiter[] = [];
+  readonly #handedOver: TakenWaiter[] = [];
   /** Messages that found the ring full, four numbers each. */
   readonly #unsent: number[] = [];
 
@@ -41,7 +47,8 @@ export class Lessee {
   }
 
   /** Hands over a filled object by its first chunk, for the slots of `hash`. `keeps` is the object whose chain it goes on with, or 0. */
-  handOver(unit: number, hash: number, keeps: number): void {
+  handOver(unit: number, hash: number, keeps: number, waiter: TakenWaiter): void {
+    this.#handedOver.push(waiter);
     this.#send(TO_WRITER.handOver, unit, hash, keeps);
   }
 
@@ -61,6 +68,7 @@ export class Lessee {
     while (this.#fromWriter.read()) {
       const { message } = this.#fromWriter;
       if (message[0] === FROM_WRITER.leased) this.#waiters.shift()?.onLease(message[1]!);
+      else this.#handedOver.shift()?.onTaken();
     }
   }
 
@@ -136,7 +144,11 @@ export class Lessor {
       } else if (kind === TO_WRITER.remove) this.#owner.remove(a, b);
       else if (kind === TO_WRITER.giveBack) {
         if (this.#settle(row, a, 0)) this.#writer.discard(a);
-      } else if (this.#settle(row, a, c)) this.#owner.take(a, b, c);
+      } else {
+        if (this.#settle(row, a, c)) this.#owner.take(a, b, c);
+        fromWriter.write(FROM_WRITER.taken, a, 0, 0);
+        answered = true;
+      }
     }
     if (answered) this.#wake(row);
   }

@@ -275,9 +275,9 @@ test("leases: filled objects are handed over, the rest comes back when the proce
   assert.equal(lessor.leased, 5);
   assert.deepEqual(new Set(woken), new Set([1]));
   chain(segment, [units[0]!, units[1]!]);
-  lessee.handOver(units[0]!, 42, 0);
+  lessee.handOver(units[0]!, 42, 0, { onTaken: () => {} });
   lessee.giveBack(units[2]!);
-  lessee.handOver(12345, 43, 0);
+  lessee.handOver(12345, 43, 0, { onTaken: () => {} });
   assert.deepEqual(taken, [42]);
   assert.equal(lessor.leased, 2);
   assert.equal(new Lessor(segment, writer, owner, () => {}).leased, 2);

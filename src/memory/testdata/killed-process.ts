@@ -47,7 +47,7 @@ function fill(): void {
     const got = units.filter((each) => each !== 0);
     if (got.length < wanted || Math.random() < 0.1) return got.forEach((each) => lessee.giveBack(each));
     fillObject(segment, got, key, Math.floor(Math.random() * 2 ** 31), bytes);
-    lessee.handOver(got[0]!, key, 0);
+    lessee.handOver(got[0]!, key, 0, { onTaken: () => {} });
   };
   for (let i = 0; i < wanted; i++) lessee.ask(bytes, { onLease });
 }
