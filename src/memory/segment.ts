@@ -5,7 +5,7 @@
  */
 import { mapMemfd, createMemfd, memfdSize } from "#src/reactor/memfd.ts";
 import { Slab } from "#src/reactor/slab.ts";
-import { HEADER, MAGIC, SPAN_BYTES, UNIT, layoutOf, type Layout, type SegmentOptions } from "./layout.ts";
+import { HEADER, MAGIC, SPAN_BYTES, layoutOf, type Layout, type SegmentOptions } from "./layout.ts";
 
 const VIEW_BYTES = 2 ** 31;
 /** Which view an offset in units lies in, and where in it. */
@@ -110,9 +110,4 @@ export class Segment {
     Atomics.store(control, HEADER.epoch, 1);
     Atomics.store(control, HEADER.magic, MAGIC);
   }
-}
-
-/** Units needed for so many bytes. */
-export function unitsFor(bytes: number): number {
-  return Math.ceil(bytes / UNIT);
 }

@@ -1,7 +1,7 @@
 /** The Cache-Status field (RFC 9211): what this cache did with the request, for whoever debugs it. */
 
 /** Why a request went on to the origin (RFC 9211 section 2.2). */
-export type Forwarded = "bypass" | "method" | "uri-miss" | "vary-miss" | "request" | "stale";
+type Forwarded = "bypass" | "method" | "uri-miss" | "vary-miss" | "request" | "stale";
 
 export interface CacheVerdict {
   readonly hit: boolean;

@@ -7,11 +7,3 @@ export function revalidationOutcome(status: number): RevalidationOutcome {
   if (status === 304) return "refresh";
   return status === 500 || status === 502 || status === 503 || status === 504 ? "error" : "replace";
 }
-
-/** Fields of a 304 that do not replace the stored ones (RFC 9111 section 3.2): they describe the body that we have, or this one message. */
-export const KEPT_ON_REFRESH: readonly string[] = [
-  "content-length",
-  "content-encoding",
-  "content-type",
-  "content-range",
-];

@@ -33,7 +33,7 @@ export function strongMatch(a: EntityTag, b: EntityTag): boolean {
 }
 
 /** Whether an If-None-Match field lists `tag`, by weak comparison, or is `*` (RFC 9110 section 13.1.2). */
-export function listsTag(request: Message, tag: EntityTag): boolean {
+function listsTag(request: Message, tag: EntityTag): boolean {
   for (let i = request.find(FIELD["if-none-match"]); i >= 0; i = request.find(FIELD["if-none-match"], i + 1)) {
     const end = request.ranges[i * 4 + 3]!;
     for (let at = request.ranges[i * 4 + 2]!; at < end;) {

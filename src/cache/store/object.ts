@@ -7,7 +7,7 @@
 import type { Segment } from "#src/memory/segment.ts";
 
 /** Word offsets. `next` and the owner's mark come first, as in every chunk. */
-export const OBJECT = {
+const OBJECT = {
   next: 0,
   hash: 2,
   kind: 3,
@@ -29,12 +29,10 @@ export const OBJECT = {
   receivedAt: 18,
   lastModified: 20,
 } as const;
-export const OBJECT_BYTES = 96;
-/** Bytes of a chain's chunk before its share of the body. */
-export const CHUNK_HEAD_BYTES = 16;
+const OBJECT_BYTES = 96;
 
 export const KIND = { response: 1, variants: 2 } as const;
-export const FLAG = { noCache: 1, neverStale: 2 } as const;
+const FLAG = { noCache: 1, neverStale: 2 } as const;
 
 /** A view of one stored object, pointed at one after the other; holds no memory of its own. */
 export class StoredObject {
