@@ -51,14 +51,18 @@ export function attach(
 
   const named = judged.listeners.filter(
     ({ listener }) =>
-      (ref.sectionName === undefined || ref.sectionName === listener.name) && (ref.port === undefined || ref.port === listener.port),
+      (ref.sectionName === undefined || ref.sectionName === listener.name) &&
+      (ref.port === undefined || ref.port === listener.port),
   );
   if (named.length === 0) {
     return { reason: "NoMatchingParent", message: `Gateway ${key} has no listener with this sectionName and port` };
   }
   const allowing = named.filter((listener) => allowsRoute(objects, listener, kind, namespace));
   if (allowing.length === 0) {
-    return { reason: "NotAllowedByListeners", message: `no listener of Gateway ${key} allows ${kind}s of namespace ${namespace}` };
+    return {
+      reason: "NotAllowedByListeners",
+      message: `no listener of Gateway ${key} allows ${kind}s of namespace ${namespace}`,
+    };
   }
   const attached: Attachment[] = [];
   for (const listener of allowing) {
@@ -66,5 +70,8 @@ export function attach(
     if (shared.length > 0) attached.push({ listener, hostnames: shared });
   }
   if (attached.length > 0) return attached;
-  return { reason: "NoMatchingListenerHostname", message: `no listener of Gateway ${key} shares a host name with the route` };
+  return {
+    reason: "NoMatchingListenerHostname",
+    message: `no listener of Gateway ${key} shares a host name with the route`,
+  };
 }

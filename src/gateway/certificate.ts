@@ -15,7 +15,9 @@ export function checkCertificate(secret: Secret): CertificateOutcome {
   if (chainPem === "" || keyPem === "") return `it has no ${chainPem === "" ? "tls.crt" : "tls.key"}`;
   try {
     const certificate = new X509Certificate(chainPem);
-    for (const [pem] of chainPem.matchAll(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g)) new X509Certificate(pem);
+    // The first is the server's own; those behind it must be certificates too.
+    const chain = chainPem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+    if (chain.map((pem) => new X509Certificate(pem)).length === 0) return "tls.crt has no certificate";
     if (!certificate.checkPrivateKey(createPrivateKey(keyPem))) return "tls.key is not the key of tls.crt";
   } catch (error) {
     return `tls.crt or tls.key is not valid PEM (${error instanceof Error ? error.message : String(error)})`;

@@ -1,7 +1,7 @@
 import type { Engine } from "#src/config/model.ts";
 import type { Gateway, Listener } from "#src/resource/gateway.ts";
 import type { Refusal } from "./condition.ts";
-import { keyOf } from "./object-index.ts";
+import { compareText, keyOf } from "./object-index.ts";
 
 /**
  * Finds listeners of one Gateway that are not distinct, by name. Listeners of one port must have one protocol; those
@@ -14,7 +14,11 @@ export function findConflicts(listeners: readonly Listener[]): Map<string, Refus
     for (const other of listeners) {
       if (other === listener || conflicts.has(listener.name)) continue;
       const clash = compareListeners(listener, other);
-      if (clash !== undefined) conflicts.set(listener.name, { reason: clash, message: `listener ${other.name} has the same port${MESSAGE[clash]}` });
+      if (clash !== undefined)
+        conflicts.set(listener.name, {
+          reason: clash,
+          message: `listener ${other.name} has the same port${MESSAGE[clash]}`,
+        });
     }
   }
   return conflicts;
@@ -81,5 +85,8 @@ function clashAcross(holder: Claim, claim: Claim): string | undefined {
 }
 
 function addressesOf({ spec }: Gateway): string {
-  return (spec.addresses ?? []).map(({ value }) => value).toSorted().join(" ");
+  return (spec.addresses ?? [])
+    .map(({ value }) => value)
+    .toSorted((a = "", b = "") => compareText(a, b))
+    .join(" ");
 }

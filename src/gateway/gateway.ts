@@ -15,7 +15,11 @@ export interface JudgedGateway {
 }
 
 /** Judges the Gateways of accepted classes of ours, in order of age; ports go to the older. */
-export function judgeGateways(objects: ObjectIndex, classes: readonly JudgedClass[], checkCertificate: CheckCertificate): JudgedGateway[] {
+export function judgeGateways(
+  objects: ObjectIndex,
+  classes: readonly JudgedClass[],
+  checkCertificate: CheckCertificate,
+): JudgedGateway[] {
   const ours = new Map(classes.filter(({ accepted }) => accepted).map((judged) => [judged.name, judged]));
   const ports = makePortTable();
   return objects.gateways.flatMap((gateway) => {
@@ -46,7 +50,9 @@ function judgeGateway(
 
 /** Accepted as long as one listener is; the reason tells when others are not. */
 function judgeListeners(listeners: readonly JudgedListener[]): Condition {
-  const invalid = listeners.filter(({ conditions }) => conditions.some(({ type, status }) => type === "Accepted" && status === "False"));
+  const invalid = listeners.filter(({ conditions }) =>
+    conditions.some(({ type, status }) => type === "Accepted" && status === "False"),
+  );
   if (invalid.length === 0) return condition("Accepted", []);
   const names = invalid.map(({ listener }) => listener.name).join(", ");
   const status = invalid.length === listeners.length ? "False" : "True";
@@ -56,7 +62,10 @@ function judgeListeners(listeners: readonly JudgedListener[]): Condition {
 function unsupportedAddresses({ spec }: Gateway): Refusal[] {
   return (spec.addresses ?? []).flatMap(({ type, value }) => {
     if (type === "IPAddress" && value !== undefined && isIP(value) !== 0) return [];
-    const what = type === "IPAddress" ? `an IPAddress needs an IPv4 or IPv6 value, not "${value ?? ""}"` : `type ${type} is not supported`;
+    const what =
+      type === "IPAddress"
+        ? `an IPAddress needs an IPv4 or IPv6 value, not "${value ?? ""}"`
+        : `type ${type} is not supported`;
     return [{ reason: "UnsupportedAddress", message: `addresses: ${what}` }];
   });
 }

@@ -15,9 +15,12 @@ export function isGranted(objects: ObjectIndex, from: Referrer, to: Target): boo
   if (from.namespace === to.namespace) return true;
   return (objects.grants.get(to.namespace) ?? []).some(
     ({ spec }) =>
-      spec.from.some(({ group, kind, namespace }) => group === from.group && kind === from.kind && namespace === from.namespace) &&
+      spec.from.some(
+        ({ group, kind, namespace }) => group === from.group && kind === from.kind && namespace === from.namespace,
+      ) &&
       spec.to.some(
-        ({ group, kind, name }) => group === to.group && kind === to.kind && (name === undefined || name === "" || name === to.name),
+        ({ group, kind, name }) =>
+          group === to.group && kind === to.kind && (name === undefined || name === "" || name === to.name),
       ),
   );
 }

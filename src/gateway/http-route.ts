@@ -39,7 +39,13 @@ export function judgeHttpRoute(parents: Parents, route: HttpRoute): JudgedHttpRo
     const filters = unsupportedFilters(rule, at);
     partly.push(...matching.map(dropped), ...filters);
     if (matching.length > 0) return;
-    const backends = judgeBackends(parents.objects, "HTTPRoute", metadata.namespace, rule.backendRefs ?? [], unresolved);
+    const backends = judgeBackends(
+      parents.objects,
+      "HTTPRoute",
+      metadata.namespace,
+      rule.backendRefs ?? [],
+      unresolved,
+    );
     const fails = filters.length > 0;
     if (!fails) sound++;
     rules.push({ rule, fails, backends: fails ? [] : backends });
@@ -83,8 +89,10 @@ function unsupportedMatches(matches: readonly HttpRouteMatch[], at: string): Ref
     const here = `${at}.matches[${index}]`;
     const refusals: Refusal[] = [];
     if (path.type === "RegularExpression") refusals.push(unsupported(`${here}.path of type RegularExpression`));
-    if (headers.some(({ type }) => type !== "Exact")) refusals.push(unsupported(`${here}.headers of type RegularExpression`));
-    if (queryParams.some(({ type }) => type !== "Exact")) refusals.push(unsupported(`${here}.queryParams of type RegularExpression`));
+    if (headers.some(({ type }) => type !== "Exact"))
+      refusals.push(unsupported(`${here}.headers of type RegularExpression`));
+    if (queryParams.some(({ type }) => type !== "Exact"))
+      refusals.push(unsupported(`${here}.queryParams of type RegularExpression`));
     return refusals;
   });
 }

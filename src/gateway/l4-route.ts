@@ -20,14 +20,31 @@ export function judgeL4Routes(parents: Parents, routes: readonly (TcpRoute | Udp
     const { metadata, spec, kind } = route;
     const name = keyOf(metadata);
     const unresolved: Refusal[] = [];
-    const backends = judgeBackends(parents.objects, kind, metadata.namespace, spec.rules[0]?.backendRefs ?? [], unresolved);
-    const facts = { kind, namespace: metadata.namespace, parentRefs: spec.parentRefs ?? [], hostnames: [], refused: [], unresolved, more: [] };
+    const backends = judgeBackends(
+      parents.objects,
+      kind,
+      metadata.namespace,
+      spec.rules[0]?.backendRefs ?? [],
+      unresolved,
+    );
+    const facts = {
+      kind,
+      namespace: metadata.namespace,
+      parentRefs: spec.parentRefs ?? [],
+      hostnames: [],
+      refused: [],
+      unresolved,
+      more: [],
+    };
     const admit = (attached: readonly Attachment[]): readonly Attachment[] | Refusal => {
       const free = attached.filter(({ listener }) => (holders.get(listener.id) ?? name) === name);
       for (const { listener } of free) holders.set(listener.id, name);
       if (free.length > 0) return free;
       const { listener } = attached[0]!;
-      return { reason: "NotAllowedByListeners", message: `listener ${listener.id} carries ${kind} ${holders.get(listener.id)!}, and only one` };
+      return {
+        reason: "NotAllowedByListeners",
+        message: `listener ${listener.id} carries ${kind} ${holders.get(listener.id)!}, and only one`,
+      };
     };
     return { route, backends, ...judgeParents(parents, facts, admit) };
   });

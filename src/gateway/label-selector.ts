@@ -1,7 +1,10 @@
 import type { LabelSelector } from "#src/resource/label-selector.ts";
 
 /** Whether labels satisfy a metav1.LabelSelector; undefined when the selector itself is malformed. */
-export function matchesSelector(selector: LabelSelector, labels: Readonly<Record<string, string>>): boolean | undefined {
+export function matchesSelector(
+  selector: LabelSelector,
+  labels: Readonly<Record<string, string>>,
+): boolean | undefined {
   let matches = Object.entries(selector.matchLabels ?? {}).every(([key, value]) => labels[key] === value);
   for (const { key, operator, values = [] } of selector.matchExpressions ?? []) {
     const label = labels[key];

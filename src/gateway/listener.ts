@@ -46,7 +46,10 @@ export function judgeListener(
   const ownKind = ROUTE_KIND[engine][listener.protocol];
   const accepted: Refusal[] = [];
   if (ownKind === undefined) {
-    accepted.push({ reason: "UnsupportedProtocol", message: `protocol ${listener.protocol} is not carried by the ${engine}` });
+    accepted.push({
+      reason: "UnsupportedProtocol",
+      message: `protocol ${listener.protocol} is not carried by the ${engine}`,
+    });
   }
   accepted.push(...unsupportedValues(listener));
   if (conflict.within !== undefined) accepted.push(conflict.within);
@@ -54,7 +57,8 @@ export function judgeListener(
 
   const unresolved: Refusal[] = [];
   const routeKinds = selectRouteKinds(listener, ownKind, unresolved);
-  const certificates = listener.protocol === "HTTPS" ? resolveCertificates(objects, checkCertificate, gateway, listener, unresolved) : [];
+  const certificates =
+    listener.protocol === "HTTPS" ? resolveCertificates(objects, checkCertificate, gateway, listener, unresolved) : [];
   const lacksCertificate = listener.protocol === "HTTPS" && certificates.length === 0;
   return {
     id: `${keyOf(gateway.metadata)}/${listener.name}`,
@@ -84,14 +88,9 @@ export function toSupportedKinds(routeKinds: readonly RouteKind[]): { group: str
 export function allowsRoute(objects: ObjectIndex, judged: JudgedListener, kind: RouteKind, namespace: string): boolean {
   if (!judged.routeKinds.includes(kind)) return false;
   const { from, selector } = judged.listener.allowedRoutes.namespaces;
-  switch (from) {
-    case "All":
-      return true;
-    case "Same":
-      return namespace === judged.gateway.metadata.namespace;
-    case "Selector":
-      return selector !== undefined && matchesSelector(selector, objects.namespaceLabels(namespace)) === true;
-  }
+  if (from === "All") return true;
+  if (from === "Same") return namespace === judged.gateway.metadata.namespace;
+  return selector !== undefined && matchesSelector(selector, objects.namespaceLabels(namespace)) === true;
 }
 
 function asProtocol(text: string): Protocol | undefined {
@@ -104,7 +103,8 @@ function unsupportedValues({ tls, allowedRoutes }: Listener): Refusal[] {
   if (tls?.mode === "Passthrough") refuse("tls.mode Passthrough is not supported");
   for (const option of Object.keys(tls?.options ?? {})) refuse(`tls.options: ${option} is not supported`);
   const { from, selector } = allowedRoutes.namespaces;
-  if (from === "Selector" && selector === undefined) refuse("allowedRoutes.namespaces: from Selector without a selector");
+  if (from === "Selector" && selector === undefined)
+    refuse("allowedRoutes.namespaces: from Selector without a selector");
   if (from === "Selector" && selector !== undefined && matchesSelector(selector, {}) === undefined) {
     refuse("allowedRoutes.namespaces.selector is malformed");
   }
@@ -112,12 +112,19 @@ function unsupportedValues({ tls, allowedRoutes }: Listener): Refusal[] {
 }
 
 /** The listener's own choice of kinds, as far as its protocol carries them. */
-function selectRouteKinds({ allowedRoutes, protocol }: Listener, own: RouteKind | undefined, unresolved: Refusal[]): RouteKind[] {
+function selectRouteKinds(
+  { allowedRoutes, protocol }: Listener,
+  own: RouteKind | undefined,
+  unresolved: Refusal[],
+): RouteKind[] {
   const wanted = allowedRoutes.kinds ?? [];
   if (wanted.length === 0) return own === undefined ? [] : [own];
   for (const { group, kind } of wanted) {
     if (group === GROUP && kind === own) continue;
-    unresolved.push({ reason: "InvalidRouteKinds", message: `allowedRoutes.kinds: ${kind} of group "${group}" is no route for ${protocol} here` });
+    unresolved.push({
+      reason: "InvalidRouteKinds",
+      message: `allowedRoutes.kinds: ${kind} of group "${group}" is no route for ${protocol} here`,
+    });
   }
   return own !== undefined && wanted.some(({ group, kind }) => group === GROUP && kind === own) ? [own] : [];
 }
@@ -141,17 +148,28 @@ function resolveCertificates(
 }
 
 /** `NAMESPACE/NAME` of the Secret, or why it cannot be used. */
-function resolveCertificate(objects: ObjectIndex, check: CheckCertificate, gateway: Gateway, ref: CertificateRef): string | Refusal {
-  const invalid = (message: string): Refusal => ({ reason: "InvalidCertificateRef", message: `tls.certificateRefs: ${message}` });
+function resolveCertificate(
+  objects: ObjectIndex,
+  check: CheckCertificate,
+  gateway: Gateway,
+  ref: CertificateRef,
+): string | Refusal {
   if (ref.group !== "" || ref.kind !== "Secret") return invalid(`${ref.kind} of group "${ref.group}" is not a Secret`);
   const from = { group: GROUP, kind: "Gateway", namespace: gateway.metadata.namespace };
   const namespace = ref.namespace ?? gateway.metadata.namespace;
   const key = `${namespace}/${ref.name}`;
   if (!isGranted(objects, from, { group: "", kind: "Secret", namespace, name: ref.name })) {
-    return { reason: "RefNotPermitted", message: `tls.certificateRefs: no ReferenceGrant in ${namespace} permits Secret ${key}` };
+    return {
+      reason: "RefNotPermitted",
+      message: `tls.certificateRefs: no ReferenceGrant in ${namespace} permits Secret ${key}`,
+    };
   }
   const secret = objects.secrets.get(key);
   if (secret === undefined) return invalid(`there is no Secret ${key}`);
   const certificate = check(secret);
   return typeof certificate === "string" ? invalid(`Secret ${key} cannot be used: ${certificate}`) : key;
+}
+
+function invalid(message: string): Refusal {
+  return { reason: "InvalidCertificateRef", message: `tls.certificateRefs: ${message}` };
 }

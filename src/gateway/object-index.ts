@@ -37,7 +37,7 @@ const SERVICE_NAME = "kubernetes.io/service-name";
 const NAMESPACE_NAME = "kubernetes.io/metadata.name";
 
 /** Orders objects as Gateway API breaks ties: the older first (unknown age last), then by namespace and name. */
-export function compareAge(a: { readonly metadata: ObjectMeta }, b: { readonly metadata: ObjectMeta }): number {
+function compareAge(a: { readonly metadata: ObjectMeta }, b: { readonly metadata: ObjectMeta }): number {
   const [first, second] = [a.metadata, b.metadata];
   if (first.creationTimestamp !== second.creationTimestamp) {
     if (first.creationTimestamp === "") return 1;
@@ -59,7 +59,9 @@ export function keyOf(metadata: ObjectMeta): string {
 export function indexObjects(resources: Iterable<Resource>): ObjectIndex {
   const groups = Map.groupBy(resources, (resource) => resource.kind);
   const only = <Kind extends Resource["kind"]>(kind: Kind): Extract<Resource, { kind: Kind }>[] =>
-    (groups.get(kind) ?? []).filter((resource): resource is Extract<Resource, { kind: Kind }> => resource.kind === kind);
+    (groups.get(kind) ?? []).filter(
+      (resource): resource is Extract<Resource, { kind: Kind }> => resource.kind === kind,
+    );
   const labels = new Map(only("Namespace").map(({ metadata }) => [metadata.name, metadata.labels]));
   return {
     gatewayClasses: only("GatewayClass").toSorted(compareAge),

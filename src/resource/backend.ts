@@ -14,21 +14,53 @@ const endpoint = {
       "x-kubernetes-validations": [{ rule: "isIP(self)", message: "must be an IPv4 or IPv6 address" }],
     },
     port: { type: "integer", minimum: 1, maximum: 65_535, description: "Port it listens on." },
-    weight: { type: "integer", default: 1, minimum: 0, maximum: 1000, description: "Its share of the backend's traffic; 0 gives it none." },
+    weight: {
+      type: "integer",
+      default: 1,
+      minimum: 0,
+      maximum: 1000,
+      description: "Its share of the backend's traffic; 0 gives it none.",
+    },
   },
 } as const;
 
 const health = {
   type: "object",
-  description: "An active probe of each endpoint. Without it endpoints are only marked by the failures of real traffic.",
+  description:
+    "An active probe of each endpoint. Without it endpoints are only marked by the failures of real traffic.",
   required: ["type", "path", "interval", "timeout", "rise", "fall"],
   properties: {
-    type: { type: "string", enum: ["tcp", "http"], default: "tcp", description: "`tcp` opens a connection; `http` asks for `path` and wants a status of 200 to 399." },
-    path: { type: "string", default: "/", maxLength: 1024, pattern: "^/[^\\s#]*$", description: "What an `http` probe asks for." },
+    type: {
+      type: "string",
+      enum: ["tcp", "http"],
+      default: "tcp",
+      description: "`tcp` opens a connection; `http` asks for `path` and wants a status of 200 to 399.",
+    },
+    path: {
+      type: "string",
+      default: "/",
+      maxLength: 1024,
+      pattern: "^/[^\\s#]*$",
+      description: "What an `http` probe asks for.",
+    },
     interval: duration("5s", "From one probe of an endpoint to the next."),
     timeout: duration("2s", "How long a probe may take."),
-    rise: { type: "integer", default: 2, minimum: 1, maximum: 100, "x-unit": "probes", description: "Successes in a row that bring an endpoint back." },
-    fall: { type: "integer", default: 3, minimum: 1, maximum: 100, "x-unit": "probes", description: "Failures in a row that take an endpoint out." },
+    rise: {
+      type: "integer",
+      default: 2,
+      minimum: 1,
+      maximum: 100,
+      "x-unit": "probes",
+      description: "Successes in a row that bring an endpoint back.",
+    },
+    fall: {
+      type: "integer",
+      default: 3,
+      minimum: 1,
+      maximum: 100,
+      "x-unit": "probes",
+      description: "Failures in a row that take an endpoint out.",
+    },
   },
   "x-kubernetes-validations": [
     { rule: "duration(self.interval) >= duration('100ms')", message: "interval must be at least 100ms" },
@@ -49,7 +81,12 @@ const tls = {
       pattern: "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
       description: "Name sent as SNI, which the endpoint's certificate must carry.",
     },
-    ca: { type: "string", default: "", maxLength: 100_000, description: "PEM certificates to trust; by default those of the system." },
+    ca: {
+      type: "string",
+      default: "",
+      maxLength: 100_000,
+      description: "PEM certificates to trust; by default those of the system.",
+    },
   },
 } as const;
 
@@ -87,7 +124,8 @@ export const backend: Kind = {
   plural: "backends",
   scope: "Namespaced",
   schema: () => schema,
-  verify: ({ spec }) => (hasTls(spec) && !areCertificates(spec.tls.ca) ? [{ path: ["spec", "tls", "ca"], reason: NOT_PEM }] : []),
+  verify: ({ spec }) =>
+    hasTls(spec) && !areCertificates(spec.tls.ca) ? [{ path: ["spec", "tls", "ca"], reason: NOT_PEM }] : [],
 };
 
 const NOT_PEM = "must be one or more certificates in PEM";

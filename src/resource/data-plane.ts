@@ -10,12 +10,13 @@ const schema = {
   properties: {
     spec: {
       type: "object",
-      required: ["engine", "accessLog", "cache", "http", "upstream", "tcp", "udp"],
+      required: ["engine", "accessLog", "http", "upstream"],
       properties: {
         engine: {
           type: "string",
           enum: ["balancer", "edge"],
-          description: "Which engine carries the Gateways of the class: `balancer` forwards, `edge` has the cache in front.",
+          description:
+            "Which engine carries the Gateways of the class: `balancer` forwards, `edge` has the cache in front.",
         },
         accessLog: {
           type: "object",
@@ -41,8 +42,7 @@ const schema = {
         },
         cache: {
           type: "object",
-          default: {},
-          description: "The edge's cache of responses; without effect on a balancer.",
+          description: "The edge's cache of responses; only for `engine: edge`.",
           required: ["maxBytes"],
           properties: {
             maxBytes: {
@@ -51,7 +51,8 @@ const schema = {
               minimum: 16_777_216,
               maximum: 17_179_869_184,
               "x-unit": "bytes",
-              description: "Memory for stored responses; the least recently used go when it is full. Takes effect when the edge starts.",
+              description:
+                "Memory for stored responses; the least recently used go when it is full. Takes effect when the edge starts.",
             },
           },
         },
@@ -93,19 +94,27 @@ const schema = {
         },
         tcp: {
           type: "object",
-          default: {},
-          description: "Connections of TCP listeners.",
+          description: "Connections of TCP listeners; only for `engine: balancer`.",
           required: ["idleTimeout"],
-          properties: { idleTimeout: duration("1h", "A connection without a byte in either direction is closed after this.") },
+          properties: {
+            idleTimeout: duration("1h", "A connection without a byte in either direction is closed after this."),
+          },
         },
         udp: {
           type: "object",
-          default: {},
-          description: "Sessions of UDP listeners: a client's address and port stay with one endpoint.",
+          description:
+            "Sessions of UDP listeners: a client's address and port stay with one endpoint; only for `engine: balancer`.",
           required: ["idleTimeout"],
-          properties: { idleTimeout: duration("60s", "A session without a datagram in either direction is forgotten after this.") },
+          properties: {
+            idleTimeout: duration("60s", "A session without a datagram in either direction is forgotten after this."),
+          },
         },
       },
+      "x-kubernetes-validations": [
+        { rule: "self.engine == 'edge' || !has(self.cache)", message: "cache is an option of the edge" },
+        { rule: "self.engine == 'balancer' || !has(self.tcp)", message: "tcp is an option of the balancer" },
+        { rule: "self.engine == 'balancer' || !has(self.udp)", message: "udp is an option of the balancer" },
+      ],
     },
   },
 } as const;
@@ -121,8 +130,8 @@ export const dataPlane: Kind = {
   schema: () => schema,
 };
 
-/** The options of an engine that no DataPlane configures. */
-export function defaultDataPlane(engine: "balancer" | "edge"): DataPlane["spec"] {
+/** The options of an engine that no DataPlane configures; those of the other engine have values too. */
+export function defaultDataPlane(engine: "balancer" | "edge"): Required<DataPlane["spec"]> {
   const { accessLog, cache, http, upstream, tcp, udp } = schema.properties.spec.properties;
   return {
     engine,

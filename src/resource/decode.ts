@@ -5,7 +5,7 @@ import { compileRules, type RulesCheck } from "./rules.ts";
 import type { Fault, Schema } from "./schema.ts";
 import { compileStructure, type StructureCheck } from "./structure.ts";
 
-export type Decoded =
+type Decoded =
   | { readonly resource: Resource; readonly faults?: undefined }
   | {
       readonly resource?: undefined;
@@ -30,7 +30,8 @@ interface Check {
 export function makeDecoder(): Decoder {
   const checks = new Map<Kind, Check>();
   return (value) => {
-    if (!isRecord(value)) return { faults: [{ path: [], reason: "not an object with apiVersion and kind" }], name: undefined };
+    if (!isRecord(value))
+      return { faults: [{ path: [], reason: "not an object with apiVersion and kind" }], name: undefined };
     const kind = findKind(value);
     if (typeof kind === "string") return { faults: [{ path: ["kind"], reason: kind }], name: undefined };
     let check = checks.get(kind);
@@ -59,7 +60,8 @@ function findKind(value: Readonly<Record<string, unknown>>): Kind | string {
   const [group, version] = apiVersion.includes("/") ? apiVersion.split("/", 2) : ["", apiVersion];
   const kind = Object.values(KINDS).find((known) => known.kind === name && known.group === group);
   if (kind === undefined) return `Fairway does not read ${name} of ${apiVersion}`;
-  if (!kind.versions.includes(version ?? "")) return `${name} is read in version ${kind.versions.join(" and ")}, not ${version}`;
+  if (!kind.versions.includes(version ?? ""))
+    return `${name} is read in version ${kind.versions.join(" and ")}, not ${version}`;
   return kind;
 }
 

@@ -2,7 +2,7 @@ import type { Kind, ObjectOf } from "./kind.ts";
 import { vendoredSchema } from "./vendored.ts";
 
 /** https://gateway-api.sigs.k8s.io/reference/spec/#gatewayclassspec */
-export interface GatewayClassSpec {
+interface GatewayClassSpec {
   readonly controllerName: string;
   readonly description?: string;
   readonly parametersRef?: {

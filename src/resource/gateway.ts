@@ -3,7 +3,7 @@ import type { LabelSelector } from "./label-selector.ts";
 import { vendoredSchema } from "./vendored.ts";
 
 /** https://gateway-api.sigs.k8s.io/reference/spec/#gatewayspec; what has a default is always there. */
-export interface GatewaySpec {
+interface GatewaySpec {
   readonly gatewayClassName: string;
   readonly listeners: readonly Listener[];
   readonly addresses?: readonly { readonly type: string; readonly value?: string }[];
@@ -24,7 +24,7 @@ export interface Listener {
   };
 }
 
-export interface ListenerTls {
+interface ListenerTls {
   readonly mode: "Terminate" | "Passthrough";
   readonly certificateRefs?: readonly CertificateRef[];
   readonly options?: Readonly<Record<string, string>>;

@@ -3,7 +3,7 @@ import type { BackendRef, ParentRef } from "./route.ts";
 import { vendoredSchema } from "./vendored.ts";
 
 /** https://gateway-api.sigs.k8s.io/reference/spec/#httproutespec; what has a default is always there. */
-export interface HttpRouteSpec {
+interface HttpRouteSpec {
   readonly parentRefs?: readonly ParentRef[];
   readonly hostnames?: readonly string[];
   readonly rules: readonly HttpRouteRule[];
@@ -17,7 +17,7 @@ export interface HttpRouteRule {
   readonly timeouts?: { readonly request?: string; readonly backendRequest?: string };
 }
 
-export interface HttpBackendRef extends BackendRef {
+interface HttpBackendRef extends BackendRef {
   readonly filters?: readonly HttpRouteFilter[];
 }
 
@@ -34,7 +34,7 @@ export interface HttpFieldMatch {
   readonly value: string;
 }
 
-export interface HttpHeader {
+interface HttpHeader {
   readonly name: string;
   readonly value: string;
 }

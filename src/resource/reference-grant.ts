@@ -2,7 +2,7 @@ import type { Kind, ObjectOf } from "./kind.ts";
 import { vendoredSchema } from "./vendored.ts";
 
 /** https://gateway-api.sigs.k8s.io/reference/spec/#referencegrantspec */
-export interface ReferenceGrantSpec {
+interface ReferenceGrantSpec {
   readonly from: readonly { readonly group: string; readonly kind: string; readonly namespace: string }[];
   /** Without a name: all objects of the kind. */
   readonly to: readonly { readonly group: string; readonly kind: string; readonly name?: string }[];

@@ -47,7 +47,10 @@ export const KINDS: Readonly<Record<Resource["kind"], Kind>> = {
 };
 
 /** `HTTPRoute shop/cart`, `GatewayClass fairway`: how people and maps name an object. */
-export function resourceName(resource: { readonly kind: string; readonly metadata: { readonly name: string; readonly namespace: string } }): string {
+export function resourceName(resource: {
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace: string };
+}): string {
   const { name, namespace: space } = resource.metadata;
   return space === "" ? `${resource.kind} ${name}` : `${resource.kind} ${space}/${name}`;
 }

@@ -38,7 +38,8 @@ function compileVisit(schema: Schema): Visit | undefined {
     return visit === undefined ? [] : [{ name, visit }];
   });
   const each = schema.items && compileVisit(schema.items);
-  const values = typeof schema.additionalProperties === "object" ? compileVisit(schema.additionalProperties) : undefined;
+  const values =
+    typeof schema.additionalProperties === "object" ? compileVisit(schema.additionalProperties) : undefined;
   if (checks.length === 0 && fields.length === 0 && each === undefined && values === undefined) return undefined;
   return (value, path, faults) => {
     if (value === undefined) return;
@@ -70,7 +71,9 @@ function compileRule({ rule, message }: Rule, schema: Schema): (self: CelInput) 
 
 /** Reserved words of CEL, which a rule writes as `__word__` where a field has such a name (Kubernetes' escaping). */
 const RESERVED = new Set(
-  "true false null in as break const continue else for function if import let loop package namespace return var void while".split(" "),
+  "true false null in as break const continue else for function if import let loop package namespace return var void while".split(
+    " ",
+  ),
 );
 
 /** Gives a value the types that rules expect: integers by the schema, so that `self == 1` holds. */

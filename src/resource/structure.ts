@@ -1,4 +1,5 @@
 import { Ajv, type ErrorObject } from "ajv";
+import { applyDefaults } from "./defaults.ts";
 import type { Fault, Schema } from "./schema.ts";
 
 /** Checks a value against a schema and fills in its defaults, in place. */
@@ -19,10 +20,16 @@ const FORMATS: Readonly<Record<string, RegExp | true>> = {
  * unless the schema preserves unknown fields. Lists of type `map` and `set` must not repeat a key.
  */
 export function compileStructure(schema: Schema): StructureCheck {
-  const ajv = new Ajv({ allErrors: true, useDefaults: true, strict: false, formats: FORMATS, verbose: true, logger: false });
-  ajv.addKeyword({ keyword: "x-kubernetes-list-map-keys", type: "array", schemaType: "array", validate: hasUniqueKeys });
+  const ajv = new Ajv({ allErrors: true, strict: false, formats: FORMATS, verbose: true, logger: false });
+  ajv.addKeyword({
+    keyword: "x-kubernetes-list-map-keys",
+    type: "array",
+    schemaType: "array",
+    validate: hasUniqueKeys,
+  });
   const validate = ajv.compile(closed(schema));
   return (value) => {
+    applyDefaults(schema, value);
     if (validate(value)) return [];
     return (validate.errors ?? []).filter(isCause).map(toFault);
   };
@@ -36,7 +43,9 @@ function closed(schema: Schema): Schema {
     ...schema,
     ...(properties && { properties }),
     ...(properties && !isOpen && { additionalProperties: false }),
-    ...(typeof schema.additionalProperties === "object" && { additionalProperties: closed(schema.additionalProperties) }),
+    ...(typeof schema.additionalProperties === "object" && {
+      additionalProperties: closed(schema.additionalProperties),
+    }),
     ...(schema.items && { items: closed(schema.items) }),
     ...(schema["x-kubernetes-list-type"] === "set" && { uniqueItems: true }),
     ...(schema["x-kubernetes-int-or-string"] && { anyOf: [{ type: "integer" }, { type: "string" }] }),
@@ -58,9 +67,9 @@ function hasUniqueKeys(keys: readonly string[], items: readonly unknown[]): bool
   return seen.size === items.length;
 }
 
-/** Not the summary that follows the real reasons. */
+/** Not why one of several alternatives fails: the reason is that all of them do. */
 function isCause(error: ErrorObject): boolean {
-  return error.keyword !== "if";
+  return !/\/(anyOf|oneOf)\/\d+\//.test(error.schemaPath);
 }
 
 function toFault(error: ErrorObject): Fault {
@@ -80,6 +89,9 @@ function toFault(error: ErrorObject): Fault {
       return { path, reason: `two items have the same ${list(error.schema)}` };
     case "uniqueItems":
       return { path, reason: "an item is repeated" };
+    case "anyOf":
+    case "oneOf":
+      return { path, reason: `${show(error.data)} has none of the forms that are allowed` };
     default:
       return { path, reason: error.message ?? error.keyword };
   }

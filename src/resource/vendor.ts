@@ -25,7 +25,9 @@ function withoutDescriptions(schema: unknown, names = false): unknown {
   if (Array.isArray(schema)) return schema.map((item) => withoutDescriptions(item));
   if (typeof schema !== "object" || schema === null) return schema;
   const kept = Object.entries(schema).filter(([key]) => names || key !== "description");
-  return Object.fromEntries(kept.map(([key, value]) => [key, withoutDescriptions(value, !names && key === "properties")]));
+  return Object.fromEntries(
+    kept.map(([key, value]) => [key, withoutDescriptions(value, !names && key === "properties")]),
+  );
 }
 
 const file = process.argv[2];

@@ -1,4 +1,15 @@
-import { type Document, LineCounter, isMap, isNode, isPair, isScalar, isSeq, parseDocument, stringify, type Node } from "yaml";
+import {
+  type Document,
+  LineCounter,
+  isMap,
+  isNode,
+  isPair,
+  isScalar,
+  isSeq,
+  parseDocument,
+  stringify,
+  type Node,
+} from "yaml";
 
 /** A YAML document as plain data, with the lines that its parts stand on. JSON is YAML too. */
 export interface YamlDocument {
@@ -16,7 +27,12 @@ const MAX_ALIASES = 100;
 export function parseYaml(text: string): YamlDocument {
   const lines = new LineCounter();
   try {
-    const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true, logLevel: "silent" });
+    const document = parseDocument(text, {
+      lineCounter: lines,
+      prettyErrors: false,
+      uniqueKeys: true,
+      logLevel: "silent",
+    });
     const faults = document.errors.map((error) => ({
       line: lines.linePos(error.pos[0]).line,
       reason: `not valid YAML: ${error.message}`,

@@ -9,7 +9,7 @@ export interface ZoneText {
   readonly origin: string;
   readonly text: string;
   /** Where in the resource a line (from 1) of the text comes from; `line` counts within a zoneFile, else it is 0. */
-  placeOf(line: number): { readonly path: readonly (string | number)[]; readonly line: number };
+  readonly placeOf: (line: number) => { readonly path: readonly (string | number)[]; readonly line: number };
 }
 
 /** Renders a Zone: its own zone file behind $ORIGIN and $TTL, or its SOA, NS and records. */
@@ -22,7 +22,10 @@ export function renderZone({ spec }: Zone): ZoneText {
     return { origin, text, placeOf: (line) => ({ path: ["spec", "zoneFile"], line: Math.max(1, line - head.length) }) };
   }
   const lines = head;
-  const paths: (readonly (string | number)[])[] = [["spec", "domain"], ["spec", "ttl"]];
+  const paths: (readonly (string | number)[])[] = [
+    ["spec", "domain"],
+    ["spec", "ttl"],
+  ];
   const write = (line: string, path: readonly (string | number)[]): void => {
     lines.push(line);
     paths.push(path);

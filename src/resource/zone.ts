@@ -3,11 +3,20 @@ import type { Frozen, Kind, ObjectOf } from "./kind.ts";
 
 /** RFC 1035 section 2.3.4: a TTL and the SOA timers fit in 31 bits. */
 const MAX_SECONDS = 2_147_483_647;
-const NAME = "^(@|(\\*\\.)?([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)(\\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\\.?|\\*)$";
-const HOST = "^([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)(\\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\\.?$";
+const NAME =
+  "^(@|(\\*\\.)?([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)(\\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\\.?|\\*)$";
+const HOST =
+  "^([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)(\\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\\.?$";
 
 const seconds = <const Default extends number>(byDefault: Default, description: string) =>
-  ({ type: "integer", default: byDefault, minimum: 0, maximum: MAX_SECONDS, "x-unit": "seconds", description }) as const;
+  ({
+    type: "integer",
+    default: byDefault,
+    minimum: 0,
+    maximum: MAX_SECONDS,
+    "x-unit": "seconds",
+    description,
+  }) as const;
 
 const soa = {
   type: "object",
@@ -15,7 +24,12 @@ const soa = {
   description: "The zone's SOA record (RFC 1035 section 3.3.13).",
   required: ["contact", "serial", "refresh", "retry", "expire", "minimum"],
   properties: {
-    primary: { type: "string", pattern: HOST, maxLength: 254, description: "Name of the primary server; by default the first of `nameServers`." },
+    primary: {
+      type: "string",
+      pattern: HOST,
+      maxLength: 254,
+      description: "Name of the primary server; by default the first of `nameServers`.",
+    },
     contact: {
       type: "string",
       pattern: HOST,
@@ -41,9 +55,24 @@ const record = {
   type: "object",
   required: ["name", "type", "data"],
   properties: {
-    name: { type: "string", maxLength: 254, pattern: NAME, description: "Owner: `@` is the zone itself; without a final dot below the zone; may begin with `*.`." },
-    type: { type: "string", enum: ["A", "AAAA", "NS", "CNAME", "MX", "TXT", "SRV", "CAA", "PTR"], description: "Type of the records." },
-    ttl: { type: "integer", minimum: 0, maximum: MAX_SECONDS, "x-unit": "seconds", description: "Time to live; by default the zone's." },
+    name: {
+      type: "string",
+      maxLength: 254,
+      pattern: NAME,
+      description: "Owner: `@` is the zone itself; without a final dot below the zone; may begin with `*.`.",
+    },
+    type: {
+      type: "string",
+      enum: ["A", "AAAA", "NS", "CNAME", "MX", "TXT", "SRV", "CAA", "PTR"],
+      description: "Type of the records.",
+    },
+    ttl: {
+      type: "integer",
+      minimum: 0,
+      maximum: MAX_SECONDS,
+      "x-unit": "seconds",
+      description: "Time to live; by default the zone's.",
+    },
     data: {
       type: "array",
       minItems: 1,
@@ -64,7 +93,13 @@ const schema = {
       type: "object",
       required: ["domain", "ttl", "soa"],
       properties: {
-        domain: { type: "string", maxLength: 254, pattern: "^(\\.|[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(\\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\\.?)$", description: "The zone's own name, such as `example.com`." },
+        domain: {
+          type: "string",
+          maxLength: 254,
+          pattern:
+            "^(\\.|[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(\\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\\.?)$",
+          description: "The zone's own name, such as `example.com`.",
+        },
         ttl: seconds(3600, "Time to live of records that have none of their own."),
         nameServers: {
           type: "array",
@@ -74,15 +109,27 @@ const schema = {
           items: { type: "string", pattern: HOST, maxLength: 254 },
         },
         soa,
-        records: { type: "array", maxItems: 10_000, description: "The zone's records, besides SOA and its own NS.", items: record },
+        records: {
+          type: "array",
+          maxItems: 10_000,
+          description: "The zone's records, besides SOA and its own NS.",
+          items: record,
+        },
         zoneFile: {
           type: "string",
-          description: "The whole zone as a master file (RFC 1035 section 5) instead; $ORIGIN and $TTL begin as `domain` and `ttl`.",
+          description:
+            "The whole zone as a master file (RFC 1035 section 5) instead; $ORIGIN and $TTL begin as `domain` and `ttl`.",
         },
       },
       "x-kubernetes-validations": [
-        { rule: "has(self.zoneFile) != has(self.nameServers)", message: "give either nameServers (and records) or zoneFile" },
-        { rule: "!(has(self.zoneFile) && has(self.records))", message: "records and zoneFile cannot be given together" },
+        {
+          rule: "has(self.zoneFile) != has(self.nameServers)",
+          message: "give either nameServers (and records) or zoneFile",
+        },
+        {
+          rule: "!(has(self.zoneFile) && has(self.records))",
+          message: "records and zoneFile cannot be given together",
+        },
       ],
     },
   },

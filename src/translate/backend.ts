@@ -1,4 +1,10 @@
-import type { BackendConfig, BackendTlsConfig, EndpointConfig, HealthCheckConfig, WeightedBackend } from "#src/config/model.ts";
+import type {
+  BackendConfig,
+  BackendTlsConfig,
+  EndpointConfig,
+  HealthCheckConfig,
+  WeightedBackend,
+} from "#src/config/model.ts";
 import type { BackendTarget } from "#src/gateway/backend-ref.ts";
 import { compareText, keyOf } from "#src/gateway/object-index.ts";
 import type { JudgedBackend } from "#src/gateway/route.ts";
@@ -10,13 +16,16 @@ type ServiceTarget = Extract<BackendTarget, { kind: "Service" }>;
 const PASSIVE_ONLY: HealthCheckConfig = { type: "none", path: "/", intervalMs: 0, timeoutMs: 0, rise: 0, fall: 0 };
 
 /** Key of a target's entry (see BackendConfig). */
-export function backendKey(target: BackendTarget): string {
+function backendKey(target: BackendTarget): string {
   if (target.kind === "Backend") return `backend/${path(target.backend, "Backend")}/${target.port}`;
   return `backend/${path(target.service, "Service")}/${target.port}${target.protocol === "UDP" ? "/UDP" : ""}`;
 }
 
 /** A rule's backends, by key; targets are collected for their own entries. */
-export function translateBackends(backends: readonly JudgedBackend[], targets: Map<string, BackendTarget>): WeightedBackend[] {
+export function translateBackends(
+  backends: readonly JudgedBackend[],
+  targets: Map<string, BackendTarget>,
+): WeightedBackend[] {
   return backends.map(({ target, weight }) => {
     if (target === undefined) return { backend: "", weight };
     const key = backendKey(target);
@@ -35,13 +44,19 @@ export function translateBackend(target: BackendTarget): BackendConfig {
   return {
     kind: "backend",
     id: port === 0 ? name : `${name}:${port}`,
-    endpoints: backend.spec.endpoints.filter((endpoint) => port === 0 || endpoint.port === port).map(toEndpoint).toSorted(compareEndpoints),
+    endpoints: backend.spec.endpoints
+      .filter((endpoint) => port === 0 || endpoint.port === port)
+      .map(toEndpoint)
+      .toSorted(compareEndpoints),
     health: translateHealth(backend),
     tls: translateTls(backend),
   };
 }
 
-function path({ metadata }: { readonly metadata: { readonly namespace: string; readonly name: string } }, kind: string): string {
+function path(
+  { metadata }: { readonly metadata: { readonly namespace: string; readonly name: string } },
+  kind: string,
+): string {
   return `${metadata.namespace}/${kind}/${metadata.name}`;
 }
 

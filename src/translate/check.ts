@@ -23,7 +23,9 @@ export function toRows(verdicts: readonly Verdict[]): VerdictRow[] {
     const { kind } = verdict;
     const name = verdict.namespace === "" ? verdict.name : `${verdict.namespace}/${verdict.name}`;
     if ("parents" in verdict) {
-      return verdict.parents.map(({ parentRef, conditions }) => toRow(kind, name, parentName(parentRef, verdict.namespace), conditions));
+      return verdict.parents.map(({ parentRef, conditions }) =>
+        toRow(kind, name, parentName(parentRef, verdict.namespace), conditions),
+      );
     }
     const own = toRow(kind, name, "", verdict.conditions);
     if (!("listeners" in verdict)) return [own];
@@ -42,7 +44,8 @@ function parentName({ kind, namespace, name, sectionName, port }: ParentRef, rou
 
 function toRow(kind: string, name: string, part: string, conditions: readonly Condition[]): VerdictRow {
   const bad = conditions.filter((condition) => !isWell(condition));
-  const verdict = bad.length === 0 ? "Accepted" : bad.map(({ type, status, reason }) => `${type}=${status}(${reason})`).join(", ");
+  const verdict =
+    bad.length === 0 ? "Accepted" : bad.map(({ type, status, reason }) => `${type}=${status}(${reason})`).join(", ");
   return { kind, name, part, ok: bad.length === 0, verdict, message: bad.map(({ message }) => message).join("; ") };
 }
 

@@ -1,8 +1,10 @@
 import type { DataPlaneConfig } from "#src/config/model.ts";
-import type { DataPlane } from "#src/resource/data-plane.ts";
+import { type DataPlane, defaultDataPlane } from "#src/resource/data-plane.ts";
 import { durationMs } from "#src/resource/duration.ts";
 
-export function translateDataPlane({ engine, accessLog, cache, http, upstream, tcp, udp }: DataPlane["spec"]): DataPlaneConfig {
+/** Options that an engine does not have are given their defaults, so that entries have one shape. */
+export function translateDataPlane(spec: DataPlane["spec"]): DataPlaneConfig {
+  const { engine, accessLog, cache, http, upstream, tcp, udp } = { ...defaultDataPlane(spec.engine), ...spec };
   return {
     kind: "dataPlane",
     engine,

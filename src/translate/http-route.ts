@@ -1,13 +1,29 @@
-import type { HeaderModifier, HttpFilterConfig, HttpMatchConfig, HttpRouteConfig, HttpRuleConfig, PathModifier } from "#src/config/model.ts";
+import type {
+  HeaderModifier,
+  HttpFilterConfig,
+  HttpMatchConfig,
+  HttpRouteConfig,
+  HttpRuleConfig,
+  PathModifier,
+} from "#src/config/model.ts";
 import type { BackendTarget } from "#src/gateway/backend-ref.ts";
 import type { JudgedHttpRoute, JudgedHttpRule } from "#src/gateway/http-route.ts";
 import { compareText, keyOf } from "#src/gateway/object-index.ts";
 import { durationMs } from "#src/resource/duration.ts";
-import type { HttpFieldMatch, HttpHeaderFilter, HttpPathModifier, HttpRouteFilter, HttpRouteMatch } from "#src/resource/http-route.ts";
+import type {
+  HttpFieldMatch,
+  HttpHeaderFilter,
+  HttpPathModifier,
+  HttpRouteFilter,
+  HttpRouteMatch,
+} from "#src/resource/http-route.ts";
 import { translateBackends } from "./backend.ts";
 
 /** A judged HTTPRoute's entry; undefined when no listener carries it. */
-export function translateHttpRoute(judged: JudgedHttpRoute, targets: Map<string, BackendTarget>): HttpRouteConfig | undefined {
+export function translateHttpRoute(
+  judged: JudgedHttpRoute,
+  targets: Map<string, BackendTarget>,
+): HttpRouteConfig | undefined {
   const attachments = judged.attachments
     .filter(({ listener }) => listener.usable)
     .map(({ listener, hostnames }) => ({ listener: listener.id, hostnames }))
@@ -23,7 +39,12 @@ export function translateHttpRoute(judged: JudgedHttpRoute, targets: Map<string,
   };
 }
 
-const PREFIX_ROOT: HttpMatchConfig = { path: { type: "PathPrefix", value: "/" }, method: "", headers: [], queryParams: [] };
+const PREFIX_ROOT: HttpMatchConfig = {
+  path: { type: "PathPrefix", value: "/" },
+  method: "",
+  headers: [],
+  queryParams: [],
+};
 
 function translateRule({ rule, fails, backends }: JudgedHttpRule, targets: Map<string, BackendTarget>): HttpRuleConfig {
   const matches = rule.matches.map(translateMatch);
@@ -47,15 +68,19 @@ function translateMatch({ path, method = "", headers = [], queryParams = [] }: H
 }
 
 /** HTTPRouteMatch.headers: of entries with an equivalent name only the first is considered. */
-function firstOfName(fields: readonly Pick<HttpFieldMatch, "name" | "value">[]): Pick<HttpFieldMatch, "name" | "value">[] {
+function firstOfName(
+  fields: readonly Pick<HttpFieldMatch, "name" | "value">[],
+): Pick<HttpFieldMatch, "name" | "value">[] {
   return fields.filter(({ name }, index) => fields.findIndex((field) => field.name === name) === index);
 }
 
 /** Filters that have their configuration; the schema's rules see to it that they do. */
 function translateFilter(filter: HttpRouteFilter): HttpFilterConfig[] {
   const { requestHeaderModifier, responseHeaderModifier, requestRedirect, urlRewrite } = filter;
-  if (requestHeaderModifier !== undefined) return [{ type: "RequestHeaderModifier", ...translateModifier(requestHeaderModifier) }];
-  if (responseHeaderModifier !== undefined) return [{ type: "ResponseHeaderModifier", ...translateModifier(responseHeaderModifier) }];
+  if (requestHeaderModifier !== undefined)
+    return [{ type: "RequestHeaderModifier", ...translateModifier(requestHeaderModifier) }];
+  if (responseHeaderModifier !== undefined)
+    return [{ type: "ResponseHeaderModifier", ...translateModifier(responseHeaderModifier) }];
   if (requestRedirect !== undefined) {
     const { scheme = "", hostname = "", port = 0, path, statusCode } = requestRedirect;
     return [{ type: "RequestRedirect", scheme, hostname, port, path: translatePath(path), status: statusCode }];

@@ -5,7 +5,10 @@ import { keyOf } from "#src/gateway/object-index.ts";
 import { translateBackends } from "./backend.ts";
 
 /** A judged TCPRoute's or UDPRoute's entry; undefined when no listener carries it. */
-export function translateL4Route({ route, attachments, backends }: JudgedL4Route, targets: Map<string, BackendTarget>): L4RouteConfig | undefined {
+export function translateL4Route(
+  { route, attachments, backends }: JudgedL4Route,
+  targets: Map<string, BackendTarget>,
+): L4RouteConfig | undefined {
   const listeners = attachments.filter(({ listener }) => listener.usable).map(({ listener }) => listener.id);
   if (listeners.length === 0) return undefined;
   return {

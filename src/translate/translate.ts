@@ -57,7 +57,10 @@ export function makeTranslate(): Translate {
     const next = new Map<string, Entry>();
     for (const [key, value] of [...values].toSorted(([a], [b]) => compareText(a, b))) {
       const previous = entries.get(key);
-      next.set(key, previous !== undefined && isDeepStrictEqual(previous.value, value) ? previous : toEntry(key, value));
+      next.set(
+        key,
+        previous !== undefined && isDeepStrictEqual(previous.value, value) ? previous : toEntry(key, value),
+      );
     }
     entries = next;
     return { entries: [...next.values()], verdicts: verdicts.toSorted(compareVerdicts), faults };
@@ -76,7 +79,8 @@ function judge(objects: ObjectIndex, check: (secret: Secret) => CertificateOutco
   const parents = makeParents(objects, gateways);
   const { values, routes } = translateRoutes(objects, parents);
   const zones = translateZones(objects);
-  for (const [key, value] of [...translatePorts(gateways), ...zones.entries, ...translateDataPlanes(classes)]) values.set(key, value);
+  for (const [key, value] of [...translatePorts(gateways), ...zones.entries, ...translateDataPlanes(classes)])
+    values.set(key, value);
   for (const [key, value] of translateCertificates(objects, gateways, check)) values.set(key, value);
   return {
     values,
@@ -91,7 +95,10 @@ function judge(objects: ObjectIndex, check: (secret: Secret) => CertificateOutco
   };
 }
 
-function translateRoutes(objects: ObjectIndex, parents: Parents): { values: Map<string, EntryValue>; routes: JudgedRoute[] } {
+function translateRoutes(
+  objects: ObjectIndex,
+  parents: Parents,
+): { values: Map<string, EntryValue>; routes: JudgedRoute[] } {
   const values = new Map<string, EntryValue>();
   const targets = new Map<string, BackendTarget>();
   const http = objects.httpRoutes.map((route) => judgeHttpRoute(parents, route));
@@ -112,7 +119,9 @@ function translateRoutes(objects: ObjectIndex, parents: Parents): { values: Map<
 function translateDataPlanes(classes: readonly JudgedClass[]): Map<string, EntryValue> {
   const values = new Map<string, EntryValue>();
   for (const { accepted, engine, dataPlane } of classes) {
-    if (accepted) values.set(`dataplane/${engine}`, translateDataPlane(dataPlane?.spec ?? defaultDataPlane(engine)));
+    const key = `dataplane/${engine}`;
+    if (!accepted || (dataPlane === undefined && values.has(key))) continue;
+    values.set(key, translateDataPlane(dataPlane?.spec ?? defaultDataPlane(engine)));
   }
   return values;
 }
@@ -124,7 +133,9 @@ function translateCertificates(
   check: (secret: Secret) => CertificateOutcome,
 ): Map<string, EntryValue> {
   const values = new Map<string, EntryValue>();
-  const used = gateways.flatMap(({ listeners }) => listeners.filter(({ usable }) => usable).flatMap(({ certificates }) => certificates));
+  const used = gateways.flatMap(({ listeners }) =>
+    listeners.filter(({ usable }) => usable).flatMap(({ certificates }) => certificates),
+  );
   for (const name of used) {
     const secret = objects.secrets.get(name);
     const certificate = secret && check(secret);

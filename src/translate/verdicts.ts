@@ -15,7 +15,9 @@ export interface JudgedRoute extends JudgedParents {
 
 /** Verdicts of routes that have a parent of ours. */
 export function routeVerdicts(routes: readonly JudgedRoute[]): RouteVerdict[] {
-  return routes.flatMap(({ route: { kind, metadata }, parents }) => (parents.length === 0 ? [] : [{ kind, ...about(metadata), parents }]));
+  return routes.flatMap(({ route: { kind, metadata }, parents }) =>
+    parents.length === 0 ? [] : [{ kind, ...about(metadata), parents }],
+  );
 }
 
 /** Verdicts of Gateways; a listener counts the accepted routes that are attached to it. */
@@ -28,14 +30,12 @@ export function gatewayVerdicts(gateways: readonly JudgedGateway[], routes: read
     kind: "Gateway",
     ...about(gateway.metadata),
     conditions,
-    listeners: listeners.map(
-      ({ id, listener, routeKinds, conditions: own }): ListenerVerdict => ({
-        name: listener.name,
-        supportedKinds: toSupportedKinds(routeKinds),
-        attachedRoutes: attached.get(id) ?? 0,
-        conditions: own,
-      }),
-    ),
+    listeners: listeners.map(({ id, listener, routeKinds, conditions: own }): ListenerVerdict => ({
+      name: listener.name,
+      supportedKinds: toSupportedKinds(routeKinds),
+      attachedRoutes: attached.get(id) ?? 0,
+      conditions: own,
+    })),
   }));
 }
 
@@ -43,8 +43,16 @@ export function gatewayVerdicts(gateways: readonly JudgedGateway[], routes: read
 export function ownVerdicts(objects: ObjectIndex): Verdict[] {
   const accepted = [condition("Accepted", [])];
   return [
-    ...[...objects.dataPlanes.values()].map(({ metadata }): Verdict => ({ kind: "DataPlane", ...about(metadata), conditions: accepted })),
-    ...[...objects.backends.values()].map(({ metadata }): Verdict => ({ kind: "Backend", ...about(metadata), conditions: accepted })),
+    ...[...objects.dataPlanes.values()].map(({ metadata }): Verdict => ({
+      kind: "DataPlane",
+      ...about(metadata),
+      conditions: accepted,
+    })),
+    ...[...objects.backends.values()].map(({ metadata }): Verdict => ({
+      kind: "Backend",
+      ...about(metadata),
+      conditions: accepted,
+    })),
   ];
 }
 

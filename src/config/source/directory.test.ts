@@ -10,7 +10,8 @@ import { formatFault, type Snapshot } from "./snapshot.ts";
 const backend = (name: string, port = 80): string =>
   `apiVersion: fairway.dev/v1alpha1\nkind: Backend\nmetadata: {name: ${name}}\nspec:\n  endpoints:\n  - {address: 192.0.2.1, port: ${port}}\n`;
 
-const broken = "apiVersion: fairway.dev/v1alpha1\nkind: Backend\nmetadata: {name: a}\nspec:\n  endpoints:\n  - {address: nowhere, port: 0, foo: 1}\n";
+const broken =
+  "apiVersion: fairway.dev/v1alpha1\nkind: Backend\nmetadata: {name: a}\nspec:\n  endpoints:\n  - {address: nowhere, port: 0, foo: 1}\n";
 
 function makeFolder(): Disposable & { path: string; write(file: string, text: string): void } {
   const path = mkdtempSync(join(tmpdir(), "fairway-source-"));
@@ -23,10 +24,13 @@ function makeFolder(): Disposable & { path: string; write(file: string, text: st
 
 const names = ({ objects }: Snapshot): string[] => objects.map(({ resource }) => resourceName(resource));
 
-const faults = (folder: string, snapshot: Snapshot): string[] => snapshot.faults.map((fault) => formatFault(fault).replaceAll(`${folder}/`, ""));
+const faults = (folder: string, snapshot: Snapshot): string[] =>
+  snapshot.faults.map((fault) => formatFault(fault).replaceAll(`${folder}/`, ""));
 
 /** A source with what a test waits for: the next snapshot that satisfies it. */
-function watchFolder(path: string): Disposable & { source: DirectorySource; until(holds: (snapshot: Snapshot) => boolean): Promise<number> } {
+function watchFolder(
+  path: string,
+): Disposable & { source: DirectorySource; until(holds: (snapshot: Snapshot) => boolean): Promise<number> } {
   let wake: (() => void) | undefined;
   const source = new DirectorySource(path, { onChange: () => wake?.() });
   return {
@@ -76,7 +80,10 @@ test("zone files are Zones named by their domain, checked by the given reader", 
 
 test("a List's items are objects", () => {
   using folder = makeFolder();
-  folder.write("list.yaml", `apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Namespace\n  metadata: {name: one}\n- apiVersion: v1\n  kind: Namespace\n  metadata: {nme: two}\n`);
+  folder.write(
+    "list.yaml",
+    `apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Namespace\n  metadata: {name: one}\n- apiVersion: v1\n  kind: Namespace\n  metadata: {nme: two}\n`,
+  );
   const snapshot = readDirectory(folder.path);
   assert.deepEqual(names(snapshot), ["Namespace one"]);
   assert.deepEqual(faults(folder.path, snapshot), [
@@ -126,7 +133,10 @@ test("a change is seen within 100 ms: new file, rename over, sub-directory, dele
 
 test("the symbolic links of a mounted ConfigMap are followed when they are swapped", async () => {
   using folder = makeFolder();
-  for (const [version, name] of [["..1", "old"], ["..2", "new"]] as const) {
+  for (const [version, name] of [
+    ["..1", "old"],
+    ["..2", "new"],
+  ] as const) {
     mkdirSync(join(folder.path, version));
     folder.write(`${version}/a.yaml`, backend(name));
   }

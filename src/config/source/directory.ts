@@ -146,7 +146,11 @@ function isSame(a: Snapshot, b: Snapshot): boolean {
     a.objects.length === b.objects.length &&
     a.objects.every(({ resource, file, line }, index) => {
       const other = b.objects[index]!;
-      return file === other.file && line === other.line && (resource === other.resource || isDeepStrictEqual(resource, other.resource));
+      return (
+        file === other.file &&
+        line === other.line &&
+        (resource === other.resource || isDeepStrictEqual(resource, other.resource))
+      );
     })
   );
 }

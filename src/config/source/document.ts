@@ -12,7 +12,7 @@ export interface Reading {
 }
 
 /** A document's faults count lines within it, from 1. */
-export interface DocumentFault {
+interface DocumentFault {
   readonly line: number;
   readonly path: string;
   readonly reason: string;
@@ -20,7 +20,11 @@ export interface DocumentFault {
 
 /** One object of a document (a List has several). */
 export type DocumentObject =
-  | { readonly resource: Resource; readonly line: number; readonly lineOf: (path: readonly (string | number)[]) => number }
+  | {
+      readonly resource: Resource;
+      readonly line: number;
+      readonly lineOf: (path: readonly (string | number)[]) => number;
+    }
   | {
       readonly resource?: undefined;
       /** What it seems to be; undefined when that cannot be read. */
@@ -40,7 +44,8 @@ export function readDocument(text: string, reading: Reading): DocumentObject[] {
     return [{ name: undefined, faults: [{ line: 1, path: "", reason }] }];
   }
   const document = parseYaml(text);
-  if (document.faults.length === 0) return listItems(document.value).map(({ value, path }) => readObject(document, value, path, reading));
+  if (document.faults.length === 0)
+    return listItems(document.value).map(({ value, path }) => readObject(document, value, path, reading));
   // The text is broken, but often still says which object it is about.
   const faults = document.faults.map((fault) => ({ ...fault, path: "" }));
   const decoded = reading.decode(document.value);
@@ -49,10 +54,18 @@ export function readDocument(text: string, reading: Reading): DocumentObject[] {
 
 /** Reads a zone's master file; its name says the domain: `example.com.zone`. */
 export function readZoneFile(text: string, domain: string, reading: Reading): DocumentObject {
-  const value = { apiVersion: "fairway.dev/v1alpha1", kind: "Zone", metadata: { name: domain.toLowerCase() }, spec: { domain, zoneFile: text } };
+  const value = {
+    apiVersion: "fairway.dev/v1alpha1",
+    kind: "Zone",
+    metadata: { name: domain.toLowerCase() },
+    spec: { domain, zoneFile: text },
+  };
   const decoded = reading.decode(value);
   if (decoded.resource === undefined) {
-    return { name: decoded.name, faults: decoded.faults.map(({ path, reason }) => ({ line: 1, path: formatPath(path), reason })) };
+    return {
+      name: decoded.name,
+      faults: decoded.faults.map(({ path, reason }) => ({ line: 1, path: formatPath(path), reason })),
+    };
   }
   const faults = checkZone(decoded.resource, reading).map(({ line, reason }) => ({ line, path: "", reason }));
   if (faults.length > 0) return { name: resourceName(decoded.resource), faults };
@@ -63,7 +76,11 @@ function readObject(document: YamlDocument, value: unknown, prefix: Path, readin
   const lineOf = (path: Path): number => document.lineOf([...prefix, ...path]);
   const decoded = reading.decode(value);
   if (decoded.resource === undefined) {
-    const faults = decoded.faults.map(({ path, reason }) => ({ line: lineOf(path), path: formatPath([...prefix, ...path]), reason }));
+    const faults = decoded.faults.map(({ path, reason }) => ({
+      line: lineOf(path),
+      path: formatPath([...prefix, ...path]),
+      reason,
+    }));
     return { name: decoded.name, faults };
   }
   const { resource } = decoded;
@@ -86,7 +103,14 @@ function checkZone(resource: Resource, reading: Reading): (Fault & { readonly li
 
 /** The items of what `kubectl get -o yaml` prints, or the value itself. */
 function listItems(value: unknown): { value: unknown; path: Path }[] {
-  if (typeof value === "object" && value !== null && "kind" in value && value.kind === "List" && "items" in value && Array.isArray(value.items)) {
+  if (
+    typeof value === "object" &&
+    value !== null &&
+    "kind" in value &&
+    value.kind === "List" &&
+    "items" in value &&
+    Array.isArray(value.items)
+  ) {
     return value.items.map((item: unknown, index) => ({ value: item, path: ["items", index] }));
   }
   return [{ value, path: [] }];

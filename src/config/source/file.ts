@@ -28,17 +28,26 @@ export function readFile({ file, bytes, stamp }: TreeFile, reading: Reading, las
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(file));
   } catch (error) {
-    return failed(error instanceof TypeError ? "not valid UTF-8" : `cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    return failed(
+      error instanceof TypeError
+        ? "not valid UTF-8"
+        : `cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
   if (isZone) {
     const objects = last?.byText.get(text) ?? [readZoneFile(text, basename(file).replace(/\.zone$/i, ""), reading)];
-    return { stamp, byText: new Map([[text, objects]]), content: { file, documents: [{ line: 1, objects }], failure: undefined } };
+    return {
+      stamp,
+      byText: new Map([[text, objects]]),
+      content: { file, documents: [{ line: 1, objects }], failure: undefined },
+    };
   }
   const documents = splitDocuments(text);
   if (documents.length > MAX_DOCUMENTS) return failed(`more than ${MAX_DOCUMENTS} documents`);
   const byText = new Map<string, readonly DocumentObject[]>();
   const read = documents.map((document) => {
-    const objects = byText.get(document.text) ?? last?.byText.get(document.text) ?? readDocument(document.text, reading);
+    const objects =
+      byText.get(document.text) ?? last?.byText.get(document.text) ?? readDocument(document.text, reading);
     byText.set(document.text, objects);
     return { line: document.line, objects };
   });

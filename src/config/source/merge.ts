@@ -38,7 +38,12 @@ export function mergeFiles(files: readonly FileContent[], previous: Snapshot): S
         const line = begin - 1 + object.line;
         const first = objects.get(name);
         if (first !== undefined) {
-          faults.push({ file, line, path: "metadata.name", reason: `${name} is defined already, in ${first.file}:${first.line}` });
+          faults.push({
+            file,
+            line,
+            path: "metadata.name",
+            reason: `${name} is defined already, in ${first.file}:${first.line}`,
+          });
         } else objects.set(name, { resource, file, line, lineOf: (path) => begin - 1 + lineOf(path) });
       }
     }

@@ -42,7 +42,8 @@ export function walkTree(root: string): Tree {
     visited.add(real);
     directories.add(directory);
     if (depth > MAX_DEPTH) throw new Error(`nested more than ${MAX_DEPTH} directories deep`);
-    for (const name of readdirSync(directory).toSorted()) if (!name.startsWith(".")) visit(join(directory, name), depth);
+    for (const name of readdirSync(directory).toSorted())
+      if (!name.startsWith(".")) visit(join(directory, name), depth);
   };
   const visit = (path: string, depth: number): void => {
     try {

@@ -32,7 +32,10 @@ export function watchDirectories(onEvent: (directory: string, name: string | nul
           });
           watchers.set(directory, watcher);
         } catch (error) {
-          faults.push({ file: directory, reason: `cannot be watched: ${error instanceof Error ? error.message : String(error)}` });
+          faults.push({
+            file: directory,
+            reason: `cannot be watched: ${error instanceof Error ? error.message : String(error)}`,
+          });
         }
       }
       return faults;
