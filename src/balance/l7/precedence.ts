@@ -1,0 +1,33 @@
+/** Gateway API's order among matches of one host and one path (HTTPRouteRule, matches): the first that holds is taken. */
+import type { HttpMatchConfig } from "#src/config/model.ts";
+
+export interface Ranked {
+  readonly match: HttpMatchConfig;
+  /** RFC 3339, "" when unknown. */
+  readonly createdAt: string;
+  /** `NAMESPACE/NAME`. */
+  readonly route: string;
+  /** Place of the rule in its route, and of the match in its rule. */
+  readonly rule: number;
+  readonly place: number;
+}
+
+/** Method, then more headers, then more query parameters, then the oldest route, then its name, then order within it. */
+export function byPrecedence(a: Ranked, b: Ranked): number {
+  return (
+    Number(b.match.method !== "") - Number(a.match.method !== "") ||
+    b.match.headers.length - a.match.headers.length ||
+    b.match.queryParams.length - a.match.queryParams.length ||
+    byAge(a.createdAt, b.createdAt) ||
+    (a.route < b.route ? -1 : a.route > b.route ? 1 : 0) ||
+    a.rule - b.rule ||
+    a.place - b.place
+  );
+}
+
+/** Older first; what has no time last. */
+function byAge(a: string, b: string): number {
+  if (a === b) return 0;
+  if (a === "" || b === "") return a === "" ? 1 : -1;
+  return Date.parse(a) - Date.parse(b);
+}
