@@ -1,0 +1,95 @@
+/** From directories of YAML to entries: what `up` publishes and `check` prints. */
+import type { Entry } from "#src/config/model.ts";
+import { DirectorySource, readDirectory } from "#src/config/source/directory.ts";
+import type { Snapshot, SourceFault, SourceObject } from "#src/config/source/snapshot.ts";
+import { parseZone } from "#src/dns/zone/build-zone.ts";
+import { parseName } from "#src/dns/wire/name-text.ts";
+import type { Verdict } from "#src/gateway/condition.ts";
+import type { CheckZone } from "#src/resource/zone-text.ts";
+import { resourceName } from "#src/resource/resource.ts";
+import { makeTranslate, type Translate } from "#src/translate/translate.ts";
+
+export interface Configuration {
+  readonly entries: readonly Entry[];
+  readonly verdicts: readonly Verdict[];
+  readonly faults: readonly SourceFault[];
+}
+
+/** What is wrong with a zone's text, by line. */
+export const checkZone: CheckZone = (origin, text) => {
+  const name = parseName(origin);
+  if (typeof name === "string") return [{ line: 0, reason: `the origin ${origin} is no name: ${name}` }];
+  const zone = parseZone(text, name);
+  return "length" in zone ? zone.map(({ line, reason }) => ({ line, reason })) : [];
+};
+
+/** Reads each directory once. */
+export function readConfiguration(directories: readonly string[]): Configuration {
+  return translateAll(
+    makeTranslate(),
+    directories.map((directory) => readDirectory(directory, { checkZone })),
+  );
+}
+
+/** Directories that are read again whenever they change; `onChange` is given the new whole. */
+export class WatchedConfiguration implements Disposable {
+  readonly #sources: readonly DirectorySource[];
+  readonly #translate = makeTranslate();
+  #current: Configuration;
+
+  constructor(directories: readonly string[], onChange: (configuration: Configuration) => void) {
+    this.#sources = directories.map(
+      (directory) =>
+        new DirectorySource(directory, {
+          checkZone,
+          onChange: () => {
+            this.#current = this.#read();
+            onChange(this.#current);
+          },
+        }),
+    );
+    this.#current = this.#read();
+  }
+
+  get current(): Configuration {
+    return this.#current;
+  }
+
+  /** Reads now (SIGHUP). */
+  reload(): void {
+    for (const source of this.#sources) source.reload();
+  }
+
+  [Symbol.dispose](): void {
+    for (const source of this.#sources) source[Symbol.dispose]();
+  }
+
+  #read(): Configuration {
+    return translateAll(
+      this.#translate,
+      this.#sources.map(({ snapshot }) => snapshot),
+    );
+  }
+}
+
+function translateAll(translate: Translate, snapshots: readonly Snapshot[]): Configuration {
+  const objects = snapshots.flatMap((snapshot) => snapshot.objects);
+  const translation = translate(objects.map(({ resource }) => resource));
+  const places = new Map(objects.map((object) => [nameOf(object), object]));
+  const faults = translation.faults.map(({ object, path, reason }) => {
+    const place = places.get(object);
+    return {
+      file: place?.file ?? object,
+      line: place?.lineOf(path) ?? 0,
+      path: path.join("."),
+      reason,
+    };
+  });
+  return {
+    entries: translation.entries,
+    verdicts: translation.verdicts,
+    faults: [...snapshots.flatMap((snapshot) => snapshot.faults), ...faults],
+  };
+}
+
+const nameOf = ({ resource }: SourceObject): string => resourceName(resource);
