@@ -1,4 +1,4 @@
-/** The self-test at start: is native code reached as the reactor expects it? One clear sentence when not. */
+/** The self-test at start: is native code reached as the reactor expects it? node:ffi is experimental and may change. */
 import { bindingFault, bindLibrary, registerCallback, unregisterCallback } from "./binding.ts";
 import { EBADF } from "./errno.ts";
 import { createEpoll, controlEpoll, takeEvents } from "./epoll.ts";
@@ -7,20 +7,15 @@ import { errno, libc, uv } from "./libc.ts";
 import { Slab } from "./slab.ts";
 import { close, eventFd, write } from "./system.ts";
 
-/** node:ffi is experimental: its rules may change with any version, so one exact version is asked for (package.json). */
-export const NODE_VERSION = "26.10.0";
-
 const probe = bindLibrary("libc.so.6", { snprintf: [8, "int32"], qsort: [4, "void"] });
 
-/** Undefined when all is well, else a sentence for the operator: "Cannot start: reason". */
-export function checkAbi(version: string = process.versions.node): string | undefined {
-  if (version !== NODE_VERSION)
-    return `Cannot start: Node ${NODE_VERSION} is needed, as npm ci installs it, and this is Node ${version}`;
+/** Undefined when all is well, else the reason in words. Takes about a millisecond. */
+export function abiFault(): string | undefined {
   const missing = bindingFault();
-  if (missing !== undefined) return `Cannot start: ${missing}`;
+  if (missing !== undefined) return missing;
   for (const [name, test] of CHECKS) {
     const fault = outcomeOf(test);
-    if (fault !== undefined) return `Cannot start: native calls do not work as expected (${name}: ${fault})`;
+    if (fault !== undefined) return `native calls do not work as expected (${name}: ${fault})`;
   }
   return undefined;
 }

@@ -48,6 +48,7 @@ export class DatagramTicket {
   /** Sends the answer and gives the ticket back. An answer that the kernel does not take is lost, as on the network. */
   send(length: number): void {
     if (!this.#isTaken) return;
+    if (length >>> 0 > this.max) throw new RangeError("Cannot send: longer than the ticket's room");
     this.slab.view.setUint32(VECTOR + IOVEC.length, length, true);
     if (this.#pool.fd >= 0) sendMessage(this.#pool.fd, this.slab, 0);
     this.drop();

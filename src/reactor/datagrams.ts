@@ -137,6 +137,9 @@ export class Datagrams implements Watcher, Disposable {
 
   /** The answer to `index` of `length` bytes is in place; it leaves when the holder returns from `onBatch`. */
   reply(index: number, length: number): void {
+    if (index >>> 0 >= this.count || length >>> 0 > this.outputBytes)
+      throw new RangeError("Cannot reply: range outside the slot");
+    if (this.#controlBytes > 0) this.#turnControl(index);
     this.#outLengths[(index * IOVEC.size + IOVEC.length) >> 2] = length;
     this.#answered[index] = 1;
   }
@@ -148,6 +151,7 @@ export class Datagrams implements Watcher, Disposable {
       this.counts.overloaded++;
       return undefined;
     }
+    if (this.#controlBytes > 0) this.#turnControl(index);
     ticket.keep(
       this.names,
       index * NAME_BYTES,
@@ -167,7 +171,7 @@ export class Datagrams implements Watcher, Disposable {
     this.count = count;
     this.counts.received += count;
     this.#onBatch(this);
-    this.#sendAnswers();
+    if (!this.#isClosed) this.#sendAnswers();
   }
 
   onFault(): void {
@@ -215,6 +219,19 @@ export class Datagrams implements Watcher, Disposable {
   #resetControl(): void {
     for (let index = 0; index < SLOTS; index++) {
       this.#inWords[(index * MMSGHDR.size + MMSGHDR.controlLength) >> 2] = this.#controlBytes;
+    }
+  }
+
+  /**
+   * An answer leaves by whatever interface routing chooses, not by the one that the question came in through; only a
+   * link-local address means nothing without its interface.
+   */
+  #turnControl(index: number): void {
+    const at = index * CONTROL_BYTES;
+    const { view } = this.#control;
+    if (this.bound.family === 4) view.setInt32(at + PKTINFO4.interface, 0, true);
+    else if ((view.getUint16(at + PKTINFO6.address) & 0xffc0) !== 0xfe80) {
+      view.setInt32(at + PKTINFO6.interface, 0, true);
     }
   }
 

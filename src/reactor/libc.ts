@@ -33,7 +33,6 @@ export const libc = bindLibrary("libc.so.6", {
   sendfile: [4, "int32"],
   sendmmsg: [4, "int32"],
   sendmsg: [3, "int32"],
-  sendto: [6, "int32"],
   setsockopt: [5, "int32"],
   shutdown: [2, "int32"],
   socket: [3, "int32"],

@@ -17,7 +17,6 @@ import {
 } from "./layout.ts";
 import { libc, outcome } from "./libc.ts";
 import { isOutside, type Slab } from "./slab.ts";
-import type { SocketAddress } from "./socket-address.ts";
 
 const NOSIGNAL = BigInt(MSG_NOSIGNAL);
 const SPLICE_FLAGS = BigInt(SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
@@ -32,13 +31,6 @@ export function recv(fd: number, slab: Slab, offset: number, length: number): nu
 export function send(fd: number, slab: Slab, offset: number, length: number): number {
   if (fd < 0 || isOutside(slab, offset, length)) return fd < 0 ? -EBADF : -EFAULT;
   return outcome(libc.send(BigInt(fd), slab.pointer + BigInt(offset), BigInt(length), NOSIGNAL));
-}
-
-/** Sends one datagram to `to`. */
-export function sendTo(fd: number, slab: Slab, offset: number, length: number, to: SocketAddress): number {
-  if (fd < 0 || isOutside(slab, offset, length)) return fd < 0 ? -EBADF : -EFAULT;
-  const at = slab.pointer + BigInt(offset);
-  return outcome(libc.sendto(BigInt(fd), at, BigInt(length), NOSIGNAL, to.slab.pointer, BigInt(to.size)));
 }
 
 /** Sends what a msghdr at `offset` of `slab` describes; who laid it out has checked its ranges. */

@@ -105,7 +105,12 @@ export class TcpListener implements Watcher, StreamSource, DeadlineOwner, Dispos
     this.open++;
     const stream = new TcpStream(this.#tcp, fd, NO_HANDLER, this, true);
     this.#setPeer(stream);
-    stream.handler = this.#onStream(stream);
+    try {
+      stream.handler = this.#onStream(stream);
+    } catch (error) {
+      this.#tcp.poller.fault(error);
+      stream.abort("error");
+    }
   }
 
   #setPeer(stream: TcpStream): void {

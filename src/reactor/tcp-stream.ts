@@ -334,7 +334,17 @@ export class TcpStream implements Stream, Watcher, LateTask, DeadlineOwner {
       return;
     }
     if (!this.#restIsDue || this.#isPaused || this.#state !== OPEN || this.#rest === undefined) return;
-    this.#show(this.#tcp.input, this.#rest.show(this.#tcp.input));
+    try {
+      this.#show(this.#tcp.input, this.#rest.show(this.#tcp.input));
+    } catch (error) {
+      this.#giveUp(error);
+    }
+  }
+
+  /** For exceptions of the handler that the poller's barrier would not lay at this stream's door. */
+  #giveUp(error: unknown): void {
+    this.#tcp.poller.fault(error);
+    this.abort("error");
   }
 
   // ---- writing what was queued ----
@@ -447,8 +457,10 @@ export class TcpStream implements Stream, Watcher, LateTask, DeadlineOwner {
     const sink = this.#spliceSink;
     this.#splice = undefined;
     this.#spliceSink = undefined;
-    if (sink !== undefined) sink.#spliceSource = undefined;
     this.#spliceBlocked = false;
+    if (sink === undefined) return;
+    sink.#spliceSource = undefined;
+    sink.#updateInterest();
   }
 
   // ---- ending ----
@@ -463,7 +475,13 @@ export class TcpStream implements Stream, Watcher, LateTask, DeadlineOwner {
   onDue(kind: number): void {
     if (kind === CONNECT_LIMIT) this.#finish("timeout");
     else if (kind === CLOSE_LIMIT) this.#finish(this.#reason);
-    else this.handler.onDeadline(this, kind);
+    else {
+      try {
+        this.handler.onDeadline(this, kind);
+      } catch (error) {
+        this.#giveUp(error);
+      }
+    }
   }
 
   close(reason: CloseReason): void {
