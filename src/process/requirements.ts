@@ -1,5 +1,5 @@
 /** What the machine must be for Fairway to run on it. */
-import { bindingFault } from "#src/reactor/binding.ts";
+import { abiFault } from "#src/reactor/abi.ts";
 import packageJson from "../../package.json" with { type: "json" };
 import { StartFault } from "./fault.ts";
 
@@ -12,6 +12,6 @@ export function checkRequirements(nodeVersion = process.versions.node, wanted = 
       `Cannot run on Node ${nodeVersion}: Fairway needs Node ${wanted}, which "npm ci" installs for "npm start"`,
     );
   }
-  const fault = bindingFault();
+  const fault = abiFault();
   if (fault !== undefined) throw new StartFault(`Cannot call the system: ${fault}`);
 }
