@@ -87,18 +87,18 @@ class Compiler {
   #nameAnswers(zone: Zone, node: ZoneNode, noData: number): number {
     const shape: Shape = isWildcardName(node.name) ? "wildcard" : "exact";
     const alias = node.rrsets.has(TYPE.CNAME);
+    const from = this.#places.length;
     const types = alias ? this.#typesBehind(zone, node.name) : node.rrsets.keys();
     for (const type of types)
       this.#place(type, this.#answer(respond(this.#zones, zone, node.name, type), node.name, shape));
-    const first = this.#places.at(-1);
     if (alias) {
       const own = this.#answer(respond(this.#zones, zone, node.name, TYPE.CNAME), node.name, shape);
       this.#place(TYPE.CNAME, own);
       this.#place(TYPE.ANY, own);
       return this.#answer(respond(this.#zones, zone, node.name, NO_TYPE), node.name, shape);
     }
-    // ANY is answered with one of the name's rrsets (RFC 8482 section 4.1).
-    if (node.rrsets.size > 0 && first !== undefined) this.#place(TYPE.ANY, first);
+    // ANY is answered with the first of the name's rrsets (RFC 8482 section 4.1).
+    if (node.rrsets.size > 0) this.#place(TYPE.ANY, this.#places[from + PLACE.answer]!);
     return noData;
   }
 
