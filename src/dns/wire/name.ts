@@ -57,24 +57,12 @@ export function nameLength(bytes: Uint8Array, start: number): number {
   return at + 1 - start;
 }
 
-/** Number of labels without the root's. */
-export function labelCount(name: Uint8Array): number {
-  let count = 0;
-  for (let at = 0; name[at]! !== 0; at += name[at]! + 1) count++;
-  return count;
-}
-
-/** The name without its first label; the root's parent is the root. */
-export const parentName = (name: Uint8Array): Uint8Array => (name[0] === 0 ? name : name.subarray(name[0]! + 1));
-
 /** Whether `name` is `ancestor` or lies below it. */
 export function isAtOrBelow(name: Uint8Array, ancestor: Uint8Array): boolean {
   let at = 0;
   while (name.length - at > ancestor.length) at += name[at]! + 1;
   return name.length - at === ancestor.length && equalNames(name, at, ancestor, 0, ancestor.length);
 }
-
-export const lowerName = (name: Uint8Array): Uint8Array => name.map(lowerByte);
 
 /** Whether the name is `*` or `*.something` (RFC 4592 section 2.1.1). */
 export const isWildcardName = (name: Uint8Array): boolean => name[0] === 1 && name[1] === 0x2a;

@@ -44,7 +44,7 @@ export const ERROR_RCODE: Readonly<Record<ErrorReason, number>> = {
 };
 
 /** EDNS options that are looked at (IANA). */
-export const EDNS_OPTION = { NSID: 3, CLIENT_SUBNET: 8, COOKIE: 10, TCP_KEEPALIVE: 11, PADDING: 12, EDE: 15 } as const;
+const EDNS_OPTION = { NSID: 3, CLIENT_SUBNET: 8, COOKIE: 10, TCP_KEEPALIVE: 11, PADDING: 12, EDE: 15 } as const;
 
 /** More records behind the question than any client sends. */
 const MAX_ADDITIONAL_RECORDS = 16;

@@ -22,7 +22,7 @@ interface Draft {
   readonly records: ZoneRecord[];
 }
 
-export function buildZone(
+function buildZone(
   records: readonly ZoneRecord[],
   origin: Uint8Array,
 ): { readonly zone: Zone } | { readonly faults: readonly ZoneFault[] } {

@@ -17,7 +17,7 @@ export function parseIpv4(text: string): Uint8Array | undefined {
   return Uint8Array.from(parts, Number);
 }
 
-export const formatIpv4 = (bytes: Uint8Array, at: number): string => bytes.subarray(at, at + 4).join(".");
+const formatIpv4 = (bytes: Uint8Array, at: number): string => bytes.subarray(at, at + 4).join(".");
 
 const address: Field = {
   compressible: false,

@@ -8,7 +8,7 @@ import type { Field } from "./field.ts";
 import { defineRdata } from "./rdata.ts";
 
 /** Sixteen bytes of an address's text (RFC 4291 section 2.2), without zone, or undefined. */
-export function parseIpv6(text: string): Uint8Array | undefined {
+function parseIpv6(text: string): Uint8Array | undefined {
   const halves = text.split("::");
   if (halves.length > 2) return undefined;
   const head = parseGroups(halves[0]!, halves.length === 1);
@@ -37,7 +37,7 @@ function parseGroups(text: string, mayEnd: boolean): number[] | undefined {
 const formatGroups = (groups: number[]): string => groups.map((group) => group.toString(16)).join(":");
 
 /** RFC 5952: lower case, no leading zeros, the longest run of two zero groups or more (the first of equals) as `::`. */
-export function formatIpv6(bytes: Uint8Array, at: number): string {
+function formatIpv6(bytes: Uint8Array, at: number): string {
   const groups = Array.from({ length: 8 }, (_, index) => readUint16(bytes, at + 2 * index));
   let runStart = -1;
   let runLength = 1;

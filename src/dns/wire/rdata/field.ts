@@ -42,7 +42,7 @@ const verbatim = (measure: Field["measure"]): Pick<Field, "measure" | "decode" |
 });
 
 /** Whole decimal number within [0, max], or undefined. */
-export const parseDecimal = (text: string, max: number): number | undefined =>
+const parseDecimal = (text: string, max: number): number | undefined =>
   /^\d{1,10}$/.test(text) && Number(text) <= max ? Number(text) : undefined;
 
 function integer(label: string, bytes: 1 | 2 | 4, parseText = parseDecimal): Field {
