@@ -42,6 +42,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   "src/balance/l7": 5,
   "src/dns/server": 5,
   "src/config": 5,
+  "src/plane": 5.5,
   "src/testing": 6,
   services: 7,
   loadtest: 7,

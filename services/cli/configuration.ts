@@ -4,6 +4,7 @@ import { DirectorySource, readDirectory } from "#src/config/source/directory.ts"
 import type { Snapshot, SourceFault, SourceObject } from "#src/config/source/snapshot.ts";
 import { parseZone } from "#src/dns/zone/build-zone.ts";
 import { parseName } from "#src/dns/wire/name-text.ts";
+import { withBuiltInClasses } from "#src/gateway/built-in-class.ts";
 import type { Verdict } from "#src/gateway/condition.ts";
 import type { CheckZone } from "#src/resource/zone-text.ts";
 import { resourceName } from "#src/resource/resource.ts";
@@ -74,7 +75,7 @@ export class WatchedConfiguration implements Disposable {
 
 function translateAll(translate: Translate, snapshots: readonly Snapshot[]): Configuration {
   const objects = snapshots.flatMap((snapshot) => snapshot.objects);
-  const translation = translate(objects.map(({ resource }) => resource));
+  const translation = translate(withBuiltInClasses(objects.map(({ resource }) => resource)));
   const places = new Map(objects.map((object) => [nameOf(object), object]));
   const faults = translation.faults.map(({ object, path, reason }) => {
     const place = places.get(object);

@@ -30,7 +30,9 @@ export const HEADER = {
   slots: 6,
   spans: 7,
   epoch: 16,
+  secret: 64,
 } as const;
+export const SECRET_BYTES = 80;
 /** Words of a row. */
 export const ROW = { epoch: 0, entered: 1, pins: 16 } as const;
 /** Words of a ring's own head: both ends on cache lines of their own. */

@@ -3,9 +3,10 @@
  * external memory again, and a living view of unmapped memory would point nowhere. An element index beyond 2^31 is slow,
  * so the mapping is cut into views of 2 GiB; never apply `| 0` to a byte offset.
  */
+import { randomBytes, randomFillSync } from "node:crypto";
 import { mapMemfd, createMemfd, memfdSize } from "#src/reactor/memfd.ts";
 import { Slab } from "#src/reactor/slab.ts";
-import { HEADER, MAGIC, SPAN_BYTES, layoutOf, type Layout, type SegmentOptions } from "./layout.ts";
+import { HEADER, MAGIC, SECRET_BYTES, SPAN_BYTES, layoutOf, type Layout, type SegmentOptions } from "./layout.ts";
 
 const VIEW_BYTES = 2 ** 31;
 /** Which view an offset in units lies in, and where in it. */
@@ -75,6 +76,12 @@ export class Segment {
     return segment;
   }
 
+  /** Random bytes that the processes of a service share with nobody else: keys of TLS tickets. */
+  get secret(): Uint8Array {
+    const { control } = this;
+    return new Uint8Array(control.buffer, control.byteOffset + HEADER.secret * 4, SECRET_BYTES);
+  }
+
   /** Start value of this segment's hashes, so that nobody outside can aim at one window of slots. */
   get seed(): number {
     return this.control[HEADER.seed]!;
@@ -100,7 +107,8 @@ export class Segment {
 
   #writeHeader(): void {
     const { control, layout } = this;
-    control[HEADER.seed] = (Math.random() * 2 ** 32) | 0;
+    randomFillSync(this.secret);
+    control[HEADER.seed] = randomBytes(4).readInt32LE();
     control[HEADER.processes] = layout.processes;
     control[HEADER.counters] = layout.counters;
     control[HEADER.gauges] = layout.gauges;

@@ -1,0 +1,138 @@
+/** The backends of a data process: one pool of endpoints each, and for HTTP one pool of connections, kept over changes. */
+import { BackendPool, type HealthView } from "#src/balance/pool.ts";
+import type { BackendConfig, DataPlaneConfig } from "#src/config/model.ts";
+import type { ConfigUpdate, Rejection } from "#src/config/stream/update.ts";
+import { targetKey } from "#src/health/target.ts";
+import { HttpUpstreamPool } from "#src/http/upstream/http-upstream-pool.ts";
+import { type Connect, DEFAULT_UPSTREAM_LIMITS } from "#src/http/upstream/options.ts";
+import { tcpConnect } from "#src/http/upstream/tcp-connect.ts";
+import type { UpstreamPool } from "#src/http/upstream.ts";
+import type { HealthBits } from "#src/memory/health-bits.ts";
+import { connectTcp } from "#src/reactor/connector.ts";
+import { PartList } from "#src/reactor/parts.ts";
+import type { Tcp } from "#src/reactor/tcp.ts";
+import type { Tls } from "#src/reactor/tls/tls.ts";
+import { createTlsClient, type TlsClient } from "#src/reactor/tls/tls-client.ts";
+
+interface Backend {
+  readonly version: string;
+  readonly pool: BackendPool;
+  readonly upstream: HttpUpstreamPool;
+  readonly tls: TlsClient | undefined;
+}
+
+export interface BackendsOptions {
+  readonly tcp: Tcp;
+  readonly tls: Tls;
+  readonly health: HealthBits;
+}
+
+const HANDSHAKE_MS = 5_000;
+
+export class Backends implements Disposable {
+  readonly #options: BackendsOptions;
+  readonly #backends = new Map<string, Backend>();
+  readonly #parts = new PartList();
+  readonly #configs = new Map<string, BackendConfig>();
+  readonly #healthView: HealthView;
+  #connectMs = 5_000;
+  #idleMs = DEFAULT_UPSTREAM_LIMITS.idleMs;
+
+  constructor(options: BackendsOptions) {
+    this.#options = options;
+    const { health } = options;
+    this.#healthView = {
+      targetOf: (id, endpoint) => {
+        const config = this.#configs.get(id);
+        const found = config?.endpoints.find(({ address, port }) => textOf(address, port) === endpoint);
+        const key = config === undefined || found === undefined ? "" : targetKey(found, config.health);
+        return key === "" ? -1 : health.claim(key);
+      },
+      isHealthy: (word) => health.isHealthy(word),
+    };
+  }
+
+  poolOf(key: string): BackendPool | undefined {
+    return this.#backends.get(key)?.pool;
+  }
+
+  upstreamOf(key: string): UpstreamPool | undefined {
+    return this.#backends.get(key)?.upstream;
+  }
+
+  /** Times for connections that are opened from now on. */
+  use({ upstreamConnectTimeoutMs, upstreamIdleTimeoutMs }: DataPlaneConfig): void {
+    this.#connectMs = upstreamConnectTimeoutMs;
+    this.#idleMs = upstreamIdleTimeoutMs;
+  }
+
+  apply({ upsert, entries }: ConfigUpdate): Rejection[] {
+    const rejected: Rejection[] = [];
+    for (const { key, version, value } of upsert) {
+      if (value.kind !== "backend") continue;
+      const reason = this.#put(key, version, value);
+      if (reason !== undefined) rejected.push({ key, version, reason });
+    }
+    for (const [key, backend] of this.#backends) {
+      if (entries.has(key)) continue;
+      this.#backends.delete(key);
+      this.#configs.delete(backend.pool.config.id);
+      this.#end(backend);
+    }
+    return rejected;
+  }
+
+  [Symbol.dispose](): void {
+    for (const backend of this.#backends.values()) this.#end(backend);
+    this.#backends.clear();
+  }
+
+  #put(key: string, version: string, config: BackendConfig): string | undefined {
+    this.#configs.set(config.id, config);
+    const before = this.#backends.get(key);
+    if (before !== undefined && sameTls(before.pool.config, config)) {
+      before.pool.update(config);
+      return undefined;
+    }
+    const tls = config.tls === undefined ? undefined : this.#client(config.tls.caPem);
+    if (tls !== undefined && "reason" in tls) return tls.reason;
+    const { tcp } = this.#options;
+    const pool = new BackendPool(config, { clock: tcp.poller, health: this.#healthView, random: Math.random });
+    const connect = this.#connect(config, tls);
+    const limits = { ...DEFAULT_UPSTREAM_LIMITS, idleMs: this.#idleMs };
+    const upstream = new HttpUpstreamPool(pool, connect, { loop: tcp.poller, parts: this.#parts }, limits);
+    this.#backends.set(key, { version, pool, upstream, tls });
+    if (before !== undefined) this.#end(before);
+    return undefined;
+  }
+
+  #connect(config: BackendConfig, client: TlsClient | undefined): Connect {
+    const { tcp } = this.#options;
+    if (client === undefined || config.tls === undefined) return tcpConnect(tcp, this.#connectMs);
+    const { serverName } = config.tls;
+    const timeoutMs = this.#connectMs;
+    return (address, handler) => {
+      const below = connectTcp(tcp, { address, timeoutMs }, handler);
+      return typeof below === "string" ? below : client.connect(below, serverName, handler);
+    };
+  }
+
+  #client(caPem: string): TlsClient | { readonly reason: string } {
+    return createTlsClient(this.#options.tls, {
+      authorities: caPem === "" ? "system" : { pem: caPem },
+      alpn: ["http/1.1"],
+      handshakeMs: HANDSHAKE_MS,
+    });
+  }
+
+  #end({ upstream, tls }: Backend): void {
+    this.#options.tcp.poller.run(() => upstream[Symbol.dispose]());
+    tls?.[Symbol.dispose]();
+  }
+}
+
+const textOf = (address: string, port: number): string =>
+  address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+
+const sameTls = (a: BackendConfig, b: BackendConfig): boolean =>
+  a.tls?.serverName === b.tls?.serverName && a.tls?.caPem === b.tls?.caPem;

@@ -1,0 +1,53 @@
+/** Active health checks in a service's main: which endpoints are probed follows from the backends in the configuration. */
+import type { BackendConfig } from "#src/config/model.ts";
+import type { ConfigUpdate } from "#src/config/stream/update.ts";
+import { HealthThread } from "#src/health/health-thread.ts";
+import { targetsOf } from "#src/health/target.ts";
+import { counter, type MetricHandles } from "#src/metrics/declaration.ts";
+import type { Segment } from "#src/memory/segment.ts";
+import type { Logger } from "#src/process/logger.ts";
+
+const TYPES = ["tcp", "http"] as const;
+const RESULTS = ["ok", "refused", "timeout", "badStatus", "failed"] as const;
+
+export const HEALTH_METRICS = {
+  healthChecks: counter(
+    "fairway_health_checks_total",
+    "Probes of endpoints by their result.",
+    { label: "type", values: TYPES },
+    { label: "result", values: RESULTS },
+  ),
+} as const;
+
+/** Endpoints that can be judged at a time; further ones count as up. */
+export const HEALTH_TARGETS = 8192;
+
+export interface HealthChecksOptions {
+  readonly segment: Segment;
+  readonly log: Logger;
+  readonly metrics: MetricHandles<typeof HEALTH_METRICS>;
+}
+
+export class HealthChecks implements AsyncDisposable {
+  readonly #thread: HealthThread;
+
+  constructor({ segment, log, metrics }: HealthChecksOptions) {
+    this.#thread = new HealthThread({
+      segmentFd: segment.fd,
+      onTransition: ({ key, verdict, result }) => log.info("endpoint", { target: key, verdict, result }),
+      onResult: (type, result) => metrics.healthChecks.add(metrics.healthChecks.seriesOf(type, result), 1),
+      onFault: (error) => log.error("health checks have stopped", { reason: error.message }),
+    });
+  }
+
+  apply({ entries }: ConfigUpdate): void {
+    const backends = [...entries.values()].flatMap(({ value }): BackendConfig[] =>
+      value.kind === "backend" ? [value] : [],
+    );
+    this.#thread.update(targetsOf(backends));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#thread[Symbol.asyncDispose]();
+  }
+}
