@@ -1,6 +1,14 @@
 /** An eventfd, by which one process wakes another: memory that is shared but not Node's cannot be waited for. */
+import { errnoText } from "#src/reactor/errno.ts";
 import { Slab } from "#src/reactor/slab.ts";
-import { read, write } from "#src/reactor/system.ts";
+import { eventFd, read, write } from "#src/reactor/system.ts";
+
+/** A new eventfd, for this process and for a child's stdio list. */
+export function createWakeFd(): number {
+  const fd = eventFd();
+  if (fd < 0) throw new Error(`Cannot create an eventfd: ${errnoText(fd)}`);
+  return fd;
+}
 
 export class Wake {
   /** To be watched for reading by whoever is woken. */

@@ -13,6 +13,9 @@ const VARIABLE = "FAIRWAY_DATA_PROCESS";
 /** Descriptors that a data process is born with. */
 export const STREAM_FD = 3;
 export const MEMORY_FD = 4;
+/** Eventfds: the main's, and this process's own. */
+export const MAIN_WAKE_FD = 5;
+export const OWN_WAKE_FD = 6;
 
 export function setupEnvironment(setup: DataProcessSetup): Record<string, string> {
   return { [VARIABLE]: JSON.stringify(setup) };

@@ -21,11 +21,15 @@ export interface DataProcessesOptions {
   readonly options: Readonly<Record<string, OptionValue>>;
   /** The segment's descriptor, handed on. */
   readonly memoryFd: number;
+  /** Eventfds by row, the main's first. */
+  readonly wakeFds: readonly number[];
   readonly rows: Rows;
   readonly log: Logger;
   readonly metrics: MetricHandles<typeof FRAME_METRICS>;
   /** Serves the config stream to a process on its end of the socket pair. */
   readonly attach: (stream: Duplex) => void;
+  /** The process of a row has ended and its row is cleared. */
+  readonly onEnded: (row: number) => void;
   /** It will not come up: why. Told once. */
   readonly onGiveUp: (sentence: string) => void;
 }
@@ -144,12 +148,12 @@ export class DataProcesses implements AsyncDisposable {
   }
 
   #start(slot: Slot): void {
-    const { entry, workers, options, memoryFd, attach } = this.#options;
+    const { entry, workers, options, memoryFd, wakeFds, attach } = this.#options;
     const setup = { index: slot.index, workers, mainPid: process.pid, options };
     slot.startedAt = performance.now();
     slot.killed = undefined;
     const child = spawn(process.execPath, [...FLAGS, entry, "data", String(slot.index)], {
-      stdio: ["ignore", "inherit", "inherit", "pipe", memoryFd],
+      stdio: ["ignore", "inherit", "inherit", "pipe", memoryFd, wakeFds[0]!, wakeFds[slot.index + 1]!],
       detached: true,
       env: { ...process.env, ...compileCacheEnvironment(process.env), ...setupEnvironment(setup) },
     });
@@ -162,13 +166,14 @@ export class DataProcesses implements AsyncDisposable {
   }
 
   #onEnd(slot: Slot, code: number | null, signal: NodeJS.Signals | null): void {
-    const { log, rows, metrics, onGiveUp } = this.#options;
+    const { log, rows, metrics, onEnded, onGiveUp } = this.#options;
     const wasReady = slot.ready;
     const { child, fault, killed } = slot;
     slot.child = undefined;
     slot.ready = false;
     // Only now: until its end was reported it may have been reading (src/memory).
     rows.clear(slot.index + 1);
+    onEnded(slot.index + 1);
     metrics.frameReady.set(0, this.readyCount);
     if (this.#stopping) return;
     const reason = killed ?? (wasReady ? "crash" : "start");

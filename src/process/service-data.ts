@@ -6,7 +6,7 @@ import type { MetricDeclarations } from "#src/metrics/declaration.ts";
 import type { LabelTable, TableImage } from "#src/metrics/label-table.ts";
 import { Segment } from "#src/memory/segment.ts";
 import { saveCompileCache } from "./compile-cache.ts";
-import { MEMORY_FD, STREAM_FD } from "./data-process-setup.ts";
+import { MAIN_WAKE_FD, MEMORY_FD, OWN_WAKE_FD, STREAM_FD } from "./data-process-setup.ts";
 import { watchEventLoop } from "./event-loop-lag.ts";
 import { sentenceOf } from "./fault.ts";
 import { type Frame, layoutService, openFrame } from "./frame.ts";
@@ -82,6 +82,8 @@ export class ServiceData<O extends Options, M extends MetricDeclarations> {
         segment: this.#segment,
         row: index + 1,
         index,
+        mainWakeFd: MAIN_WAKE_FD,
+        wakeFd: OWN_WAKE_FD,
         signal: this.#abort.signal,
         observe: (observation) => this.#client.observe({ ...observation, process: index }),
       });

@@ -49,6 +49,8 @@ interface Context<O extends Options, M extends MetricDeclarations> {
 }
 
 export interface MainContext<O extends Options, M extends MetricDeclarations> extends Context<O, M> {
+  /** An eventfd per row, its own first: each wakes the process of that row, also after that was replaced. Not to be closed. */
+  readonly wakeFds: readonly number[];
   /** Adds a GET path to the admin endpoint; the answer is sent as JSON. */
   addAdminPath(path: string, answer: (query: URLSearchParams) => unknown): void;
 }
@@ -56,6 +58,9 @@ export interface MainContext<O extends Options, M extends MetricDeclarations> ex
 export interface DataContext<O extends Options, M extends MetricDeclarations> extends Context<O, M> {
   /** 0 to workers - 1. A replacement has the index of the one it replaces. */
   readonly index: number;
+  /** Eventfds: one that wakes the main, and this process's own. Not to be closed. */
+  readonly mainWakeFd: number;
+  readonly wakeFd: number;
 }
 
 /** What a process runs. All but disposal may be absent. Called from ordinary event-loop turns, never inside a poller batch, never two at once. */
@@ -73,6 +78,8 @@ export interface MainPart extends Part {
   reload?(): void | Promise<void>;
   /** What a data process reported, before it goes on to the config stream's server. */
   observed?(observation: Observation, index: number): void;
+  /** The process of a row has ended and its row is cleared: what it held can be taken back. Before its successor starts. */
+  ended?(row: number): void;
 }
 
 export interface DataPart extends Part {

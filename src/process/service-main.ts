@@ -10,6 +10,7 @@ import type { MetricLayout } from "#src/metrics/layout.ts";
 import { SlotReader } from "#src/metrics/slot-reader.ts";
 import { Rows } from "#src/memory/rows.ts";
 import type { Segment } from "#src/memory/segment.ts";
+import { createWakeFd } from "#src/memory/wake.ts";
 import { AdminServer, hostPort, json } from "./admin.ts";
 import { saveCompileCache } from "./compile-cache.ts";
 import { ConfigRelay } from "./config-relay.ts";
@@ -37,6 +38,7 @@ export class ServiceMain<O extends Options, M extends MetricDeclarations> {
   readonly #layout: MetricLayout;
   readonly #segment: Segment;
   readonly #rows: Rows;
+  readonly #wakeFds: readonly number[];
   readonly #frame: Frame<M>;
   readonly #reader: SlotReader;
   readonly #relay: ConfigRelay;
@@ -56,6 +58,7 @@ export class ServiceMain<O extends Options, M extends MetricDeclarations> {
     this.#layout = layoutService(definition.metrics);
     this.#segment = createSegment(name, options.workers, this.#layout, definition.memory?.(options));
     this.#rows = new Rows(this.#segment);
+    this.#wakeFds = Array.from({ length: options.workers + 1 }, createWakeFd);
     this.#frame = openFrame(definition.metrics, this.#layout, this.#segment, 0);
     this.#reader = new SlotReader(this.#rows, options.workers + 1, this.#layout, this.#frame.tables);
     this.#relay = this.#createRelay();
@@ -112,10 +115,12 @@ export class ServiceMain<O extends Options, M extends MetricDeclarations> {
       workers: this.#options.workers,
       options: this.#options,
       memoryFd: this.#segment.fd,
+      wakeFds: this.#wakeFds,
       rows: this.#rows,
       log: this.#log,
       metrics: this.#frame.frameMetrics,
       attach: (stream) => this.#relay.attach(stream),
+      onEnded: (row) => this.#part.ended?.(row),
       onGiveUp: (sentence) => this.#gaveUp.reject(new StartFault(sentence)),
     });
     return this.#processes;
@@ -130,6 +135,7 @@ export class ServiceMain<O extends Options, M extends MetricDeclarations> {
       workers: this.#options.workers,
       segment: this.#segment,
       row: 0,
+      wakeFds: this.#wakeFds,
       signal: this.#abort.signal,
       observe: (observation) => this.#relay.observe(observation),
       addAdminPath: (path, answer) => this.#admin.add(path, async (query) => json(await answer(query))),
