@@ -12,6 +12,8 @@ export const DEMO_DIRECTORY: string = join(import.meta.dirname, "demo");
 const DEMO_NAMES = ["demo.test", "*.demo.test", "localhost", "127.0.0.1", "::1"];
 const DAY_MS = 86_400_000;
 
+const encode = (pem: string): string => Buffer.from(pem).toString("base64");
+
 /** Writes the Secret `demo-tls` into `directory`, which only this user can read. */
 export function writeDemoSecret(directory: string): void {
   const now = Date.now();
@@ -20,7 +22,6 @@ export function writeDemoSecret(directory: string): void {
     notBefore: new Date(now - DAY_MS),
     notAfter: new Date(now + 30 * DAY_MS),
   });
-  const encode = (pem: string): string => Buffer.from(pem).toString("base64");
   const secret = {
     apiVersion: "v1",
     kind: "Secret",

@@ -4,11 +4,12 @@ import { failWith } from "#src/process/fault.ts";
 import { check } from "./check.ts";
 import { completionOf } from "./completion.ts";
 import { dig } from "./dig.ts";
+import { status } from "./status.ts";
 import { up } from "./up.ts";
 import { version, VERSION } from "./version.ts";
 
 const completion = completionOf(() => COMMANDS);
-const COMMANDS: readonly Command[] = [up, check, dig, version, completion];
+const COMMANDS: readonly Command[] = [up, check, status, dig, version, completion];
 
 const PROGRAM = {
   name: "fairway",
@@ -19,16 +20,13 @@ const PROGRAM = {
 
 async function main(): Promise<number> {
   const parsed = parseCommandLine(PROGRAM, COMMANDS, process.argv.slice(2), process.env);
-  switch (parsed.outcome) {
-    case "shown":
-      process.stdout.write(parsed.text);
-      return 0;
-    case "faults":
-      for (const sentence of parsed.sentences) console.error(sentence);
-      return 2;
-    case "run":
-      return parsed.command.run(parsed.input);
+  if (parsed.outcome === "run") return parsed.command.run(parsed.input);
+  if (parsed.outcome === "faults") {
+    for (const sentence of parsed.sentences) console.error(sentence);
+    return 2;
   }
+  process.stdout.write(parsed.text);
+  return 0;
 }
 
 try {
