@@ -1,170 +1,201 @@
 /**
- * One request on its way to a backend and its response back. It keeps the rendered head, so that the request can be sent
- * again on another connection, and body bytes that came before there was a connection. Used again when it is over.
+ * One request on its way to a backend, and its response back: who asked, which endpoint and connection have it, what was
+ * tried. A call ends with its receiver's last callback; one without a body then serves another request.
  */
 import type { Endpoint } from "#src/balance/endpoint.ts";
-import { Slab } from "#src/reactor/slab.ts";
+import type { LateTask } from "#src/reactor/poller.ts";
+import type { Slab } from "#src/reactor/slab.ts";
 import type { Held } from "#src/reactor/stream.ts";
 import { Deadline, type DeadlineOwner } from "#src/reactor/timer-wheel.ts";
-import { writeLastChunk, writeRequestHead } from "../h1/write.ts";
-import { BODY, type Message } from "../message.ts";
+import type { Message } from "../message.ts";
 import { METHOD } from "../method.ts";
-import type { UpstreamCall, UpstreamErrorSource, UpstreamReceiver, UpstreamRequest } from "../upstream.ts";
+import type {
+  UpstreamCall,
+  UpstreamError,
+  UpstreamErrorSource,
+  UpstreamReceiver,
+  UpstreamRequest,
+} from "../upstream.ts";
 import type { ClientConnection } from "./client-connection.ts";
-
-/** Room for most heads; larger ones get a slab of their own for once. */
-const HEAD_BYTES = 4096;
-const LARGE_HEAD_BYTES = 128 * 1024;
-const LAST_CHUNK_BYTES = 32 * 1024;
+import type { EndpointConnections } from "./endpoint-connections.ts";
+import type { UpstreamLimits } from "./options.ts";
+import { RequestSender, type SendFault } from "./request-sender.ts";
+import type { UpstreamServices } from "./services.ts";
 
 /** What a call needs of its pool. */
 export interface CallOwner {
+  readonly limits: UpstreamLimits;
   onCancel(call: Call): void;
+  /** The requester gave what cannot be sent. */
+  onSendFault(call: Call, fault: SendFault): void;
   onPendingTooLong(call: Call): void;
 }
 
 /** RFC 9110 section 9.2.2: sending it twice is the same as once. */
-const IDEMPOTENT: readonly number[] = [
-  METHOD.GET,
-  METHOD.HEAD,
-  METHOD.PUT,
-  METHOD.DELETE,
-  METHOD.OPTIONS,
-  METHOD.TRACE,
-];
+const IDEMPOTENT = new Uint8Array(256);
+for (const name of ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"] as const) IDEMPOTENT[METHOD[name]] = 1;
 
-export class Call implements UpstreamCall, DeadlineOwner {
-  readonly #owner: CallOwner;
-  readonly #slab = new Slab(HEAD_BYTES);
-  receiver!: UpstreamReceiver;
-  connection: ClientConnection | undefined = undefined;
-  chosen: Endpoint | undefined = undefined;
+export class Call implements UpstreamCall, DeadlineOwner, LateTask {
+  readonly sender: RequestSender;
   /** Endpoints that have failed this request. */
   readonly tried: Endpoint[] = [];
-  /** The rendered head: bytes [0, headLength). */
-  head: Slab = this.#slab;
-  headLength = 0;
+  /** Armed while the call waits for a connection. */
+  readonly deadline: Deadline = new Deadline(this);
+  receiver: UpstreamReceiver;
+  /** The endpoint's connections, while the call is counted there. */
+  group: EndpointConnections | undefined = undefined;
+  connection: ClientConnection | undefined = undefined;
   method = 0;
   key = 0;
-  headTimeoutMs = 0;
-  isChunked = false;
   upgrade = false;
-  /** The request is complete: nothing more of it will come. */
-  requestEnded = false;
-  /** Body bytes have been handed to a connection: the request cannot be sent again. */
-  bodySent = false;
+  hasBody = false;
   /** A byte of a response was seen. */
   answered = false;
   /** Set when a used connection turned out to be closed: the next attempt opens one. */
   wantsFresh = false;
   attempts = 0;
   isOver = true;
-  /** Body that came before there was a connection, and the end of it. */
-  readonly early: Slab[] = [];
-  earlyEnd: Slab | undefined = undefined;
-  /** `write` has returned false and `onDrain` has not followed yet. */
-  owesDrain = false;
-  readonly deadline: Deadline = new Deadline(this);
+  /** When the response's head must be there, in the loop's milliseconds; 0 when nobody waits, or not yet. */
+  headAt = 0;
+  readonly #services: UpstreamServices;
+  #owner: CallOwner;
+  #headTimeoutMs = 0;
+  #endpoint = "";
+  /** Will be told at the batch's end. */
+  #failure: UpstreamError | undefined = undefined;
 
-  constructor(owner: CallOwner) {
+  constructor(services: UpstreamServices, owner: CallOwner, receiver: UpstreamReceiver) {
+    this.#services = services;
     this.#owner = owner;
+    this.receiver = receiver;
+    this.sender = new RequestSender(services);
   }
 
-  /** False when the head is too large to be sent. */
-  begin(request: UpstreamRequest, receiver: UpstreamReceiver): boolean {
+  /** A fault when the request cannot be sent. */
+  begin(owner: CallOwner, request: UpstreamRequest, receiver: UpstreamReceiver): SendFault | undefined {
     const { head } = request;
+    this.#owner = owner;
     this.receiver = receiver;
-    this.connection = this.chosen = this.earlyEnd = undefined;
-    this.tried.length = this.early.length = 0;
+    this.group = this.connection = this.#failure = undefined;
+    this.tried.length = 0;
     this.method = head.method;
     this.key = request.key;
-    this.headTimeoutMs = request.headTimeoutMs;
-    this.isChunked = head.body === BODY.chunked;
     this.upgrade = head.upgrade;
-    this.requestEnded = !request.hasBody;
-    this.bodySent = this.answered = this.wantsFresh = this.owesDrain = this.isOver = false;
+    this.hasBody = request.hasBody;
+    this.answered = this.wantsFresh = this.isOver = false;
     this.attempts = 0;
-    return this.#render(request);
+    this.#endpoint = "";
+    this.#headTimeoutMs = request.headTimeoutMs;
+    this.headAt = 0;
+    if (!request.hasBody) this.#startHeadTime();
+    return this.sender.begin(request, owner.limits);
   }
 
   get endpoint(): string {
-    return this.chosen === undefined ? "" : this.chosen.text;
+    return this.#endpoint;
   }
 
-  get retries(): number {
-    return Math.max(0, this.attempts - 1);
-  }
-
-  /** Whether the request may be sent once more: nothing of a response was seen, and it is complete in our hands. */
-  isRepeatable(wasSent: boolean): boolean {
-    if (this.answered || this.bodySent) return false;
-    return !wasSent || (IDEMPOTENT.includes(this.method) && this.requestEnded);
-  }
+  // --- the requester's side ---
 
   write(slab: Slab, start: number, end: number, held?: Held): boolean {
-    if (this.isOver || start === end) {
+    if (this.isOver || this.#failure !== undefined) {
       held?.release();
       return true;
     }
-    let taken = false;
-    if (this.connection?.isOpen === true) taken = this.connection.sendBody(this, slab, start, end, held);
-    else {
-      this.early.push(new Slab(slab.bytes.slice(start, end)));
-      held?.release();
+    const taken = this.sender.write(slab, start, end, held);
+    if (typeof taken === "boolean") {
+      if (!taken) this.connection?.requestBlocked();
+      return taken;
     }
-    if (!taken) this.owesDrain = true;
-    return taken;
+    this.#owner.onSendFault(this, taken);
+    return true;
   }
 
   end(trailers?: Message): void {
-    if (this.isOver || this.requestEnded) return;
-    this.requestEnded = true;
-    const last = this.isChunked ? renderLastChunk(trailers) : undefined;
-    if (this.connection?.isOpen === true) this.connection.sendEnd(this, last);
-    else this.earlyEnd = last;
+    if (this.isOver || this.#failure !== undefined || this.sender.ended) return;
+    const fault = this.sender.end(trailers);
+    if (fault !== undefined) {
+      this.#owner.onSendFault(this, fault);
+      return;
+    }
+    this.#startHeadTime();
+    this.connection?.requestEnded();
   }
 
   pause(): void {
-    this.connection?.pause();
+    if (!this.isOver) this.connection?.pause();
   }
 
   resume(): void {
-    this.connection?.resume();
+    if (!this.isOver) this.connection?.resume();
   }
 
   cancel(): void {
-    if (!this.isOver) this.#owner.onCancel(this);
+    if (this.isOver) return;
+    this.#failure = undefined;
+    this.#owner.onCancel(this);
+  }
+
+  // --- the pool's side ---
+
+  /** Counts the call where it goes next. */
+  enter(group: EndpointConnections): void {
+    this.group = group;
+    this.#endpoint = group.endpoint.text;
+    group.endpoint.inFlight++;
+  }
+
+  leave(): void {
+    const { group } = this;
+    if (group === undefined) return;
+    if (this.deadline.at !== 0) this.#services.loop.deadlines.remove(this.deadline);
+    group.forgetWaiting(this);
+    group.endpoint.inFlight--;
+    this.group = this.connection = undefined;
+    this.sender.detach();
+  }
+
+  /**
+   * Whether sending it again is the same as sending it once: nothing of a response was seen, and the backend cannot have
+   * processed it (it got nothing, or a head whose body never came), or the method is idempotent.
+   */
+  isSafeToRepeat(wasSent: boolean): boolean {
+    if (this.answered) return false;
+    return !wasSent || IDEMPOTENT[this.method] === 1 || (!this.sender.ended && this.sender.bodySent === 0);
+  }
+
+  /** Bytes that had been waiting are gone. */
+  drained(): void {
+    if (!this.sender.blocked || this.isOver) return;
+    this.sender.blocked = false;
+    this.receiver.onDrain(this);
+  }
+
+  fail(source: UpstreamErrorSource, retryable: boolean, detail: string): void {
+    this.isOver = true;
+    this.receiver.onFail(this, { source, retryable, detail, endpoint: this.#endpoint });
+  }
+
+  /** As `fail`, at the batch's end: for failures that are known while the requester is still calling us. */
+  failLate(source: UpstreamErrorSource, retryable: boolean, detail: string): void {
+    this.#failure = { source, retryable, detail, endpoint: this.#endpoint };
+    this.#services.loop.late(this);
+  }
+
+  /** At the batch's end: the failure is told, or a head goes out whose body has not come with it. */
+  runLate(): void {
+    const failure = this.#failure;
+    this.#failure = undefined;
+    if (failure !== undefined) this.fail(failure.source, failure.retryable, failure.detail);
+    else if (!this.isOver) this.sender.flushHead();
   }
 
   onDue(): void {
     this.#owner.onPendingTooLong(this);
   }
 
-  drained(): void {
-    if (!this.owesDrain || this.isOver) return;
-    this.owesDrain = false;
-    this.receiver.onDrain(this);
-  }
-
-  fail(source: UpstreamErrorSource, retryable: boolean, detail: string): void {
-    this.receiver.onFail(this, { source, retryable, detail, endpoint: this.endpoint });
-  }
-
-  #render(request: UpstreamRequest): boolean {
-    const option = this.upgrade ? "upgrade" : "implied";
-    this.head = this.#slab;
-    this.headLength = writeRequestHead(this.head.bytes, 0, request.head, request.edits, option);
-    if (this.headLength >= 0) return true;
-    this.head = new Slab(LARGE_HEAD_BYTES);
-    this.headLength = writeRequestHead(this.head.bytes, 0, request.head, request.edits, option);
-    return this.headLength >= 0;
+  /** The head's time runs from the moment the request is complete: a slow client is no fault of the backend. */
+  #startHeadTime(): void {
+    if (this.#headTimeoutMs > 0) this.headAt = this.#services.loop.now + this.#headTimeoutMs;
   }
 }
-
-function renderLastChunk(trailers: Message | undefined): Slab {
-  const bytes = new Uint8Array(trailers === undefined ? 5 : LAST_CHUNK_BYTES);
-  const length = writeLastChunk(bytes, 0, trailers);
-  return new Slab(length < 0 ? LAST_CHUNK : bytes.subarray(0, length));
-}
-
-const LAST_CHUNK = new TextEncoder().encode("0\r\n\r\n");

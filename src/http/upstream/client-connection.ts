@@ -3,38 +3,36 @@
  * end of a response uncertain fails the call and closes the connection; only a connection on which both messages have
  * ended exactly where they said goes back to the pool.
  */
-import { Slab } from "#src/reactor/slab.ts";
-import type { CloseReason, Held, Stream, StreamHandler } from "#src/reactor/stream.ts";
-import { CHUNK_SIZE_BYTES, ChunkedDecoder, writeChunkSize } from "../h1/chunked.ts";
+import type { Slab } from "#src/reactor/slab.ts";
+import type { CloseReason, Stream, StreamHandler } from "#src/reactor/stream.ts";
+import { LF } from "../h1/character.ts";
 import { headReason } from "../h1/head-reason.ts";
-import { parseFields, parseResponse } from "../h1/parse.ts";
-import { BODY, Message, type BodyKind } from "../message.ts";
+import { parseResponse } from "../h1/parse.ts";
+import { BODY, type Message } from "../message.ts";
 import type { UpstreamErrorSource } from "../upstream.ts";
 import type { Call } from "./call.ts";
 import type { EndpointConnections } from "./endpoint-connections.ts";
-import type { UpstreamLimits, UpstreamServices } from "./options.ts";
+import type { UpstreamLimits } from "./options.ts";
+import { ResponseBody } from "./response-body.ts";
+import type { UpstreamServices } from "./services.ts";
 
-const IDLE = 1;
-const HEAD = 2;
-const SILENCE = 3;
+/** Kinds of the stream's deadline. */
+const DEADLINE = { none: 0, connect: 1, idle: 2, head: 3, silence: 4, send: 5 } as const;
 
-/** What all connections of a pool share: scratch space that is used and done with inside one call. */
-export class ConnectionScratch {
-  readonly head = new Message();
-  readonly trailers = new Message();
-  /** Chunk size line, and the CRLF behind a chunk. */
-  readonly framing = new Slab(CHUNK_SIZE_BYTES);
-  readonly crlf = new Slab(new TextEncoder().encode("\r\n"));
-}
+/** A head shorter than this is parsed anew at each piece; a longer one when a line has been completed. */
+const TRICKLE = 1024;
 
 /** The pool, as its connections see it. */
 export interface ConnectionOwner {
   readonly services: UpstreamServices;
   readonly limits: UpstreamLimits;
-  readonly scratch: ConnectionScratch;
+  onConnected(connection: ClientConnection): void;
   onReusable(connection: ClientConnection): void;
   onGone(connection: ClientConnection): void;
+  /** The response is complete, or the connection has been handed over; the receiver is about to be told. */
   onCallDone(call: Call): void;
+  /** It has been told: the call may be used again. */
+  onCallOver(call: Call): void;
   /** The call's attempt has failed; `wasSent`: bytes of it may have reached the backend. */
   onCallFailed(
     connection: ClientConnection,
@@ -43,7 +41,6 @@ export interface ConnectionOwner {
     source: UpstreamErrorSource,
     detail: string,
   ): void;
-  onConnected(connection: ClientConnection): void;
 }
 
 type Phase = "connecting" | "idle" | "head" | "body" | "closed";
@@ -51,39 +48,43 @@ type Phase = "connecting" | "idle" | "head" | "body" | "closed";
 export class ClientConnection implements StreamHandler {
   readonly group: EndpointConnections;
   readonly #owner: ConnectionOwner;
-  #stream!: Stream;
+  readonly #body: ResponseBody;
+  #stream: Stream | undefined = undefined;
   #phase: Phase = "connecting";
   #call: Call | undefined = undefined;
-  /** The call's head has not been sent yet: it waits for the first body bytes, at most until the batch's end. */
-  #headWaits = false;
   #used = false;
-  #body: BodyKind = BODY.none;
-  #left = 0;
+  /** Index of the next byte to read, during onData. */
+  #at = 0;
+  /** Bytes of an incomplete head that have been looked at. */
+  #seen = 0;
+  #interim = 0;
   #keepAlive = false;
-  #inTrailers = false;
   #isPaused = false;
-  #chunks: ChunkedDecoder | undefined = undefined;
+  #queuedWhenArmed = 0;
 
   constructor(owner: ConnectionOwner, group: EndpointConnections) {
     this.#owner = owner;
     this.group = group;
+    this.#body = new ResponseBody(owner.limits);
   }
 
-  /** Whether it carries bytes: connected and not closed. */
-  get isOpen(): boolean {
-    return this.#phase !== "connecting" && this.#phase !== "closed";
-  }
-
-  /** Whether the current call is not its first: the backend may be closing it at this moment. */
+  /** Whether it has been idle: the backend may be closing it at this moment. */
   get wasUsed(): boolean {
     return this.#used;
   }
 
-  /** The stream that was opened for it, and the call that waits for it. */
+  get isUsable(): boolean {
+    return this.#phase === "idle" && !this.#stream!.closed;
+  }
+
+  /** The stream that is being opened for it, and the call that waits for it. */
   attach(stream: Stream, call: Call): void {
     this.#stream = stream;
     this.#call = call;
     call.connection = this;
+    const { services, limits } = this.#owner;
+    const headMs = call.headAt === 0 ? Infinity : Math.max(1, call.headAt - services.loop.now);
+    stream.deadline(DEADLINE.connect, Math.min(limits.connectMs, headMs));
   }
 
   // --- the request ---
@@ -93,261 +94,273 @@ export class ClientConnection implements StreamHandler {
     this.#call = call;
     call.connection = this;
     this.#phase = "head";
-    this.#isPaused = false;
-    const { silenceMs } = this.#owner.limits;
-    this.#stream.deadline(HEAD, call.headTimeoutMs === 0 ? silenceMs : call.headTimeoutMs);
-    if (call.requestEnded && call.early.length === 0) this.#stream.send(call.head, 0, call.headLength);
-    else this.#startWithBody(call);
-  }
-
-  #startWithBody(call: Call): void {
-    this.#headWaits = true;
-    if (call.early.length === 0 && !call.requestEnded) {
-      this.#owner.services.loop.late(this);
-      return;
+    this.#seen = this.#interim = 0;
+    const isTaken = call.sender.attach(this.#stream!);
+    if (call.sender.ended) this.requestEnded();
+    else {
+      this.#stream!.deadline(DEADLINE.none, 0);
+      this.#owner.services.loop.late(call);
     }
-    let taken = true;
-    for (const piece of call.early) taken = this.sendBody(call, piece, 0, piece.length);
-    call.early.length = 0;
-    if (call.requestEnded) this.sendEnd(call, call.earlyEnd);
-    if (taken) call.drained();
+    if (isTaken) call.drained();
+    else this.requestBlocked();
   }
 
-  /** False when bytes are queued: `drained` follows. */
-  sendBody(call: Call, slab: Slab, start: number, end: number, held?: Held): boolean {
-    call.bodySent = true;
-    if (!this.#headWaits && !call.isChunked) return this.#stream.send(slab, start, end - start, held);
-    const { parts } = this.#owner.services;
-    const { framing, crlf } = this.#owner.scratch;
-    parts.clear();
-    if (this.#headWaits) parts.add(call.head, 0, call.headLength);
-    this.#headWaits = false;
-    if (call.isChunked) parts.add(framing, 0, writeChunkSize(framing.bytes, 0, end - start));
-    parts.add(slab, start, end - start);
-    if (call.isChunked) parts.add(crlf, 0, 2);
-    const taken = this.#stream.sendParts(parts);
-    held?.release();
-    return taken;
+  /** The request is complete: the head's time runs. */
+  requestEnded(): void {
+    if (this.#phase !== "head") return;
+    const { headAt } = this.#call!;
+    const ms = headAt === 0 ? 0 : Math.max(1, headAt - this.#owner.services.loop.now);
+    this.#stream!.deadline(DEADLINE.head, ms);
   }
 
-  /** The request is complete; `last` ends a chunked body. */
-  sendEnd(call: Call, last: Slab | undefined): void {
-    this.runLate();
-    if (last !== undefined) {
-      call.bodySent = true;
-      this.#stream.send(last, 0, last.length);
-    }
-  }
-
-  /** End of the batch: no body came with the head. */
-  runLate(): void {
-    if (!this.#headWaits || this.#phase === "closed" || this.#call === undefined) return;
-    this.#headWaits = false;
-    this.#stream.send(this.#call.head, 0, this.#call.headLength);
+  /** Body waits for the kernel: it must go on. Once a response has begun that must go on instead. */
+  requestBlocked(): void {
+    if (this.#phase !== "head" || this.#call!.sender.ended) return;
+    this.#queuedWhenArmed = this.#stream!.queuedBytes;
+    this.#stream!.deadline(DEADLINE.send, this.#owner.limits.silenceMs);
   }
 
   pause(): void {
-    if (this.#isPaused || !this.isOpen) return;
+    if (this.#isPaused || !this.#isOpen()) return;
     this.#isPaused = true;
     // A client that does not read is no fault of the backend.
-    this.#stream.deadline(SILENCE, 0);
-    this.#stream.pauseReading();
+    if (this.#phase === "body") this.#stream!.deadline(DEADLINE.none, 0);
+    this.#stream!.pauseReading();
   }
 
   resume(): void {
-    if (!this.#isPaused || !this.isOpen) return;
+    if (!this.#isPaused || !this.#isOpen()) return;
     this.#isPaused = false;
-    this.#stream.deadline(SILENCE, this.#owner.limits.silenceMs);
-    this.#stream.resumeReading();
+    if (this.#phase === "body") this.#stream!.deadline(DEADLINE.silence, this.#owner.limits.silenceMs);
+    this.#stream!.resumeReading();
   }
 
   // --- the stream ---
 
   onOpen(): void {
     const call = this.#call;
-    this.#phase = "idle";
     this.#owner.onConnected(this);
-    if (call === undefined) this.#reuse();
+    if (call === undefined) this.#release();
     else this.start(call);
   }
 
   onData(_stream: Stream, slab: Slab, start: number, end: number): number {
     const call = this.#call;
-    // Nothing is due on an idle connection: the backend says that it closes, or lies.
     if (call === undefined) {
+      // Nothing is due on an idle connection: the backend says that it closes, or lies.
       this.close("done");
       return end - start;
     }
+    this.#at = start;
     call.answered = true;
-    let at = start;
-    while (at < end && this.#call === call && !this.#isPaused) {
-      const before = at;
-      at = this.#phase === "head" ? this.#takeHead(call, slab, at, end) : this.#takeBody(call, slab, at, end);
-      if (at === before) break;
-    }
-    return this.#phase === "closed" ? end - start : at - start;
+    while (this.#call === call && !this.#isPaused && this.#step(call, slab, end));
+    return this.#phase === "closed" ? end - start : this.#at - start;
   }
 
   onEnd(): void {
     const call = this.#call;
     if (call === undefined) this.close("done");
-    else if (this.#phase === "body" && this.#body === BODY.untilClose) this.#complete(call, undefined, true);
+    else if (this.#phase === "body" && this.#body.kind === BODY.untilClose) this.#complete(call, undefined);
     else this.#break(call, "closed");
   }
 
   onDrain(): void {
-    this.#call?.drained();
+    const call = this.#call;
+    if (call === undefined) return;
+    if (this.#phase === "head" && !call.sender.ended) this.#stream!.deadline(DEADLINE.none, 0);
+    call.drained();
   }
 
   onDeadline(_stream: Stream, kind: number): void {
     const call = this.#call;
-    if (kind === IDLE || call === undefined) this.close("done");
-    else this.#fail(call, "timeout", kind === HEAD ? "no response in time" : "the response stopped");
+    if (kind === DEADLINE.connect) this.#connectTimedOut(call);
+    else if (call === undefined) this.close("done");
+    else if (kind === DEADLINE.head) this.#fail(call, "timeout", "no response in time");
+    else if (kind === DEADLINE.silence) this.#fail(call, "timeout", "the response stopped");
+    else if (kind === DEADLINE.send && this.#stream!.queuedBytes < this.#queuedWhenArmed) this.requestBlocked();
+    else if (kind === DEADLINE.send) this.#fail(call, "timeout", "the request's body is not taken");
   }
 
   onClose(_stream: Stream, reason: CloseReason): void {
     if (this.#phase === "closed") return;
     const call = this.#call;
-    if (call === undefined) this.#retire();
-    else if (this.#phase === "connecting") {
-      this.#fail(call, reason === "tlsFailed" ? "tls" : "connect", CONNECT_FAULTS[reason] ?? reason);
-    } else this.#break(call, reason === "reset" ? "reset" : "closed");
+    if (this.#phase === "connecting") this.#connectFailed(call, reason);
+    else if (call === undefined) this.#retire();
+    else this.#break(call, reason === "reset" ? "reset" : "closed");
   }
 
-  /** Ends it in order: the pool has no more use for it. */
+  /** Ends it in order: nobody has a use for it. */
   close(reason: CloseReason): void {
     if (this.#phase === "closed") return;
     this.#retire();
-    this.#stream.close(reason);
+    // What the backend did not want to read any more must not go on arriving there.
+    if (this.#stream!.queuedBytes > 0) this.#stream!.abort(reason);
+    else this.#stream!.close(reason);
   }
 
-  /** The requester has gone. */
+  /** Ends it at once, and its call with it. */
+  shutDown(): void {
+    const call = this.#call;
+    if (call === undefined) this.close("shutdown");
+    else this.#fail(call, this.#phase === "body" ? "body" : "head", "shut down");
+  }
+
+  /** The requester has gone. A connection that is being opened will serve another one. */
   cancel(): void {
     this.#call = undefined;
-    if (this.#phase === "closed") return;
+    if (this.#phase === "closed" || this.#phase === "connecting") return;
     this.#retire();
-    this.#stream.abort("done");
+    this.#stream!.abort("done");
+  }
+
+  // --- connecting ---
+
+  #connectTimedOut(call: Call | undefined): void {
+    const isTooLate = call !== undefined && call.headAt !== 0 && call.headAt <= this.#owner.services.loop.now;
+    if (isTooLate) this.#fail(call, "timeout", "no connection in time");
+    else this.#connectFailed(call, "timeout");
+  }
+
+  #connectFailed(call: Call | undefined, reason: CloseReason): void {
+    if (call !== undefined) {
+      this.#fail(call, reason === "tlsFailed" ? "tls" : "connect", CONNECT_FAULTS[reason] ?? reason);
+      return;
+    }
+    this.#retire();
+    this.#stream!.abort(reason);
   }
 
   // --- the response ---
 
-  #takeHead(call: Call, slab: Slab, start: number, end: number): number {
-    const { scratch, limits } = this.#owner;
-    const { head } = scratch;
-    const after = parseResponse(slab.bytes, start, end, head, call.method, limits);
-    if (after === 0) return start;
-    if (after < 0) return this.#fail(call, "head", headReason(after));
-    if (head.status === 101) return this.#takeUpgrade(call, head, slab, after, end);
-    if (head.status < 200) {
-      call.receiver.onInform(call, head);
-      return after;
-    }
-    this.#phase = "body";
-    this.#body = head.body;
-    this.#left = head.body === BODY.length ? head.contentLength : 0;
-    this.#keepAlive = head.keepAlive;
-    this.#inTrailers = false;
-    if (head.body === BODY.chunked) (this.#chunks ??= new ChunkedDecoder()).reset();
-    const isWhole = head.body === BODY.none || (head.body === BODY.length && head.contentLength === 0);
-    const isAll = isWhole || (head.body === BODY.length && end - after >= this.#left);
-    if (!isAll) this.#stream.deadline(SILENCE, limits.silenceMs);
-    call.receiver.onResponse(call, head);
-    if (isWhole && this.#call === call) this.#complete(call, undefined, after < end);
-    return after;
+  /** One step of reading. False when nothing further can be done with the bytes up to `end`. */
+  #step(call: Call, slab: Slab, end: number): boolean {
+    return this.#phase === "head" ? this.#takeHead(call, slab, end) : this.#takeBody(call, slab, end);
   }
 
-  #takeUpgrade(call: Call, head: Message, slab: Slab, after: number, end: number): number {
+  #takeHead(call: Call, slab: Slab, end: number): boolean {
+    const { services, limits } = this.#owner;
+    const { head } = services;
+    const start = this.#at;
+    if (this.#isTrickle(slab.bytes, start, end)) return false;
+    const after = parseResponse(slab.bytes, start, end, head, call.method, limits);
+    if (after === 0) this.#seen = end - start;
+    if (after <= 0) return after < 0 && this.#fail(call, "head", `malformed: ${headReason(after)}`);
+    this.#seen = 0;
+    this.#at = after;
+    if (head.status === 101) return this.#takeUpgrade(call, head, slab, end);
+    if (head.status < 200) {
+      if (++this.#interim > limits.interim) return this.#fail(call, "head", "too many interim responses");
+      call.receiver.onInform(call, head);
+      return true;
+    }
+    this.#beginBody(call, head, end);
+    return true;
+  }
+
+  /** A long head that comes byte by byte is parsed once a line, or the work would grow with its square. */
+  #isTrickle(bytes: Uint8Array, start: number, end: number): boolean {
+    const length = end - start;
+    if (this.#seen < TRICKLE || length > this.#owner.limits.headBytes) return false;
+    for (let i = start + this.#seen; i < end; i++) if (bytes[i] === LF) return false;
+    this.#seen = length;
+    return true;
+  }
+
+  #beginBody(call: Call, head: Message, end: number): void {
+    const body = this.#body;
+    this.#phase = "body";
+    this.#keepAlive = head.keepAlive;
+    body.begin(head);
+    // What is all here needs no time.
+    if (!body.isComplete && !body.isWithin(end - this.#at)) this.#armSilence();
+    call.receiver.onResponse(call, head);
+    if (body.isComplete && this.#call === call) this.#complete(call, undefined, end);
+  }
+
+  #takeUpgrade(call: Call, head: Message, slab: Slab, end: number): boolean {
     if (!call.upgrade) return this.#fail(call, "head", "an upgrade that was not asked for");
-    const stream = this.#stream;
+    const stream = this.#stream!;
     this.#call = undefined;
     this.#retire();
-    stream.deadline(SILENCE, 0);
-    call.receiver.onUpgrade(call, head, stream, slab.bytes.slice(after, end));
+    stream.deadline(DEADLINE.none, 0);
     this.#owner.onCallDone(call);
-    return end;
+    call.receiver.onUpgrade(call, head, stream, slab.bytes.slice(this.#at, end));
+    return false;
   }
 
-  /** Takes one piece of the body. Index behind it; `start` again when more bytes are needed. */
-  #takeBody(call: Call, slab: Slab, start: number, end: number): number {
-    this.#stream.deadline(SILENCE, this.#owner.limits.silenceMs);
-    if (this.#body === BODY.chunked) return this.#takeChunked(call, slab, start, end);
-    if (this.#body === BODY.untilClose) {
-      this.#deliver(call, slab, start, end);
-      return end;
-    }
-    const length = Math.min(this.#left, end - start);
-    this.#left -= length;
-    this.#deliver(call, slab, start, start + length);
-    if (this.#left === 0 && this.#call === call) this.#complete(call, undefined, start + length < end);
-    return start + length;
-  }
-
-  #takeChunked(call: Call, slab: Slab, start: number, end: number): number {
-    const chunks = this.#chunks!;
-    if (this.#inTrailers) return this.#takeTrailers(call, slab, start, end);
-    const step = chunks.step(slab.bytes, start, end);
+  /** Takes one piece of the body. */
+  #takeBody(call: Call, slab: Slab, end: number): boolean {
+    const body = this.#body;
+    const step = body.step(slab.bytes, this.#at, end);
+    this.#at = body.at;
     switch (step) {
-      case "data":
-        this.#deliver(call, slab, chunks.dataStart, chunks.dataEnd);
-        break;
-      case "trailers":
-        this.#inTrailers = true;
-        break;
+      case "more":
+        return false;
       case "bad":
         return this.#fail(call, "body", "malformed chunked coding");
-      case "more":
+      case "end":
+        this.#complete(call, body.trailers, end);
+        return false;
+      case "data":
         break;
     }
-    return chunks.at;
+    const isWanted = call.receiver.onBody(call, slab, body.dataStart, body.dataEnd);
+    if (this.#call !== call) return false;
+    if (body.isComplete) this.#complete(call, undefined, end);
+    else if (!isWanted) this.pause();
+    else if (!body.isWithin(end - this.#at)) this.#armSilence();
+    return true;
   }
 
-  #takeTrailers(call: Call, slab: Slab, start: number, end: number): number {
-    const { trailers } = this.#owner.scratch;
-    const after = parseFields(slab.bytes, start, end, trailers, this.#owner.limits);
-    if (after === 0) return start;
-    if (after < 0) return this.#fail(call, "body", headReason(after));
-    this.#complete(call, trailers.fieldCount > 0 ? trailers : undefined, after < end);
-    return after;
+  #armSilence(): void {
+    if (!this.#isPaused) this.#stream!.deadline(DEADLINE.silence, this.#owner.limits.silenceMs);
   }
 
-  #deliver(call: Call, slab: Slab, start: number, end: number): void {
-    if (!call.receiver.onBody(call, slab, start, end) && this.#call === call) this.pause();
-  }
-
-  /** The response is complete. `isSpent`: bytes or an end behind it make the connection useless. */
-  #complete(call: Call, trailers: Message | undefined, isSpent: boolean): void {
+  /** The response is complete. Bytes up to `end` behind it make the connection useless, as its end does (no `end`). */
+  #complete(call: Call, trailers: Message | undefined, end = -1): void {
+    const { sender } = call;
+    const stream = this.#stream!;
+    const isClean = this.#at === end && sender.ended && stream.queuedBytes === 0 && !stream.closed;
     this.#call = undefined;
-    if (this.#isPaused) {
-      this.#isPaused = false;
-      this.#stream.resumeReading();
-    }
-    if (this.#keepAlive && call.requestEnded && !isSpent && !this.#headWaits && this.#phase !== "closed") this.#reuse();
+    this.#owner.onCallDone(call);
+    if (this.#keepAlive && isClean) this.#release();
     else this.close("done");
     call.receiver.onBodyEnd(call, trailers);
-    this.#owner.onCallDone(call);
+    this.#owner.onCallOver(call);
   }
 
-  #reuse(): void {
+  #release(): void {
     this.#phase = "idle";
     this.#used = true;
-    this.#stream.deadline(IDLE, this.#owner.limits.idleMs);
+    if (this.#isPaused) {
+      this.#isPaused = false;
+      this.#stream!.resumeReading();
+    }
+    this.#stream!.deadline(DEADLINE.idle, this.#owner.limits.idleMs);
     this.#owner.onReusable(this);
+  }
+
+  // --- failing ---
+
+  #isOpen(): boolean {
+    return this.#phase === "head" || this.#phase === "body";
   }
 
   /** The backend has ended the connection within a call. */
   #break(call: Call, how: "closed" | "reset"): void {
     if (this.#phase === "body") this.#fail(call, "body", `${how} before the response's end`);
-    else this.#fail(call, "head", `${how} before a response`);
+    else if (call.sender.ended) this.#fail(call, "head", `${how} before a response`);
+    else this.#fail(call, "send", `${how} before the request's end`);
   }
 
-  /** Closes the connection and reports the call's failure. Returns 0 for callers that return an index: all input is dropped. */
-  #fail(call: Call, source: UpstreamErrorSource, detail: string): number {
-    const wasSent = this.#phase !== "connecting" && !this.#headWaits;
+  /** Closes the connection and reports the call's failure. False, for steps of reading: all input is dropped. */
+  #fail(call: Call, source: UpstreamErrorSource, detail: string): false {
+    const wasSent = this.#phase !== "connecting" && call.sender.wasSent;
     this.#call = undefined;
     this.#retire();
-    this.#stream.abort("error");
+    this.#stream!.abort("error");
     this.#owner.onCallFailed(this, call, wasSent, source, detail);
-    return 0;
+    return false;
   }
 
   #retire(): void {

@@ -5,24 +5,35 @@ import type { ClientConnection } from "./client-connection.ts";
 
 export class EndpointConnections {
   readonly endpoint: Endpoint;
+  /** All of them, connecting and idle ones included. */
+  readonly open = new Set<ClientConnection>();
   readonly idle: ClientConnection[] = [];
   /** In order of arrival. */
   readonly waiting: Call[] = [];
-  /** Open ones, idle and connecting ones included. */
-  open = 0;
-  /** The endpoint has left the configuration: nothing is kept any more. */
+  /** The endpoint has left the configuration, or the pool drains: nothing is kept any more. */
   isGone = false;
 
   constructor(endpoint: Endpoint) {
     this.endpoint = endpoint;
   }
 
-  forgetIdle(connection: ClientConnection): void {
+  /** The connection that was used last: the others may then be closed for want of use. */
+  takeIdle(): ClientConnection | undefined {
+    for (;;) {
+      const connection = this.idle.pop();
+      // One that broke in this very batch has not been told yet.
+      if (connection === undefined || connection.isUsable) return connection;
+    }
+  }
+
+  forget(connection: ClientConnection): void {
+    this.open.delete(connection);
     const index = this.idle.lastIndexOf(connection);
     if (index >= 0) this.idle.splice(index, 1);
   }
 
   forgetWaiting(call: Call): void {
+    if (this.waiting.length === 0) return;
     const index = this.waiting.indexOf(call);
     if (index >= 0) this.waiting.splice(index, 1);
   }

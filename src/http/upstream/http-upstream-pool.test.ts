@@ -12,6 +12,7 @@ import { BODY, Message } from "../message.ts";
 import type { UpstreamCall, UpstreamReceiver } from "../upstream.ts";
 import { HttpUpstreamPool } from "./http-upstream-pool.ts";
 import { DEFAULT_UPSTREAM_LIMITS, type UpstreamLimits } from "./options.ts";
+import { UpstreamServices } from "./services.ts";
 
 const HEAD_LIMITS = { headBytes: 65_536, fields: 256 };
 const GET = "GET /a HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -86,14 +87,14 @@ function setUp(endpoints = 1, changed: Partial<UpstreamLimits> = {}) {
     return stream;
   };
   const limits = { ...DEFAULT_UPSTREAM_LIMITS, ...changed };
-  const pool = new HttpUpstreamPool(backend, connect, { loop, parts: new FakeParts() }, limits);
-  const request = (text = GET) => {
+  const pool = new HttpUpstreamPool(backend, connect, new UpstreamServices(loop, new FakeParts()), limits);
+  const request = (text = GET, headTimeoutMs = 0) => {
     const bytes = Buffer.from(text);
     const head = new Message();
     assert.ok(parseRequest(bytes, 0, bytes.length, head, HEAD_LIMITS) > 0);
     const receiver = new Recorder();
     const hasBody = head.body === BODY.chunked || head.contentLength > 0;
-    const call = pool.request({ head, edits: undefined, hasBody, key: 0, headTimeoutMs: 0 }, receiver);
+    const call = pool.request({ head, edits: undefined, hasBody, key: 0, headTimeoutMs }, receiver);
     return { call, receiver, events: receiver.events };
   };
   const open = (index: number): FakeStream => {
@@ -262,17 +263,29 @@ test("a POST that may have been processed does not go again", () => {
 });
 
 test("a refused connection: the request goes to another endpoint, then fails", () => {
-  const { request, streams } = setUp(2);
+  const { request, streams, batchEnd, backend } = setUp(2);
   const { events } = request();
   const refuse = (index: number): void => streams[index]!.close("refused");
   refuse(0);
   assert.notEqual(streams[1]!.peer.host, streams[0]!.peer.host);
   refuse(1);
-  assert.deepEqual(events, ["fail connect: connection refused"]);
+  batchEnd();
+  assert.deepEqual(events, ["fail connect retryable: connection refused"]);
+  assert.deepEqual(
+    backend.endpoints.map(({ failures, inFlight }) => [failures, inFlight]),
+    [
+      [1, 0],
+      [1, 0],
+    ],
+  );
 });
 
-test("without an endpoint the failure comes at once", () => {
-  assert.deepEqual(setUp(0).request().events, ["fail noEndpoint: no endpoint is ready"]);
+test("without an endpoint the failure comes at the batch's end, not within request", () => {
+  const { request, batchEnd } = setUp(0);
+  const { events } = request();
+  assert.deepEqual(events, []);
+  batchEnd();
+  assert.deepEqual(events, ["fail noEndpoint retryable: no endpoint is ready"]);
 });
 
 test("a head leaves together with the first body bytes, or at the batch's end", () => {
@@ -349,9 +362,9 @@ test("101 that was not asked for fails", () => {
 
 test("no response in time fails without another attempt", () => {
   const { request, open, streams } = setUp(2);
-  const { events } = request();
+  const { events } = request(GET, 100);
   open(0).expire();
-  assert.deepEqual(events, ["fail timeout: no response in time"]);
+  assert.deepEqual(events, ["fail timeout retryable: no response in time"]);
   assert.equal(streams.length, 1);
 });
 
@@ -367,11 +380,13 @@ test("a cancelled call closes its connection and says nothing more", () => {
 });
 
 test("beyond the connections requests wait in order, within a bound and for a time", () => {
-  const { request, open, streams, advance } = setUp(1, { connections: 1, pending: 2 });
+  const { request, open, streams, advance, batchEnd } = setUp(1, { connections: 1, pending: 2 });
   const first = request();
   const second = request();
   const third = request();
-  assert.deepEqual(request().events, ["fail limit retryable: too many requests wait for a connection"]);
+  const fourth = request();
+  batchEnd();
+  assert.deepEqual(fourth.events, ["fail limit retryable: too many requests wait for a connection"]);
   const stream = open(0);
   stream.receive("HTTP/1.1 204 No Content\r\n\r\n");
   assert.deepEqual([first.events.length, second.events.length], [2, 0]);

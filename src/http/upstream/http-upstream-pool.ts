@@ -1,6 +1,10 @@
 /**
  * Pooled HTTP/1.1 connections to one backend's endpoints. A request takes the connection that was idle shortest, or opens
- * one, or waits its turn; it is sent again elsewhere only where that cannot be noticed (RFC 9110 section 9.2.2).
+ * one, or waits its turn. It is sent again only where that cannot be noticed: to another endpoint when none of it was sent,
+ * and once on a fresh connection when a used one turns out to have been closed (RFC 9110 section 9.2.2, RFC 9112 section 9.3.1).
+ *
+ * All calls belong into a poller batch (`poller.run` elsewhere). No receiver is called from within its own `request`,
+ * `write` or `end`: what fails at once is told at the batch's end.
  */
 import type { Endpoint } from "#src/balance/endpoint.ts";
 import type { BackendPool } from "#src/balance/pool.ts";
@@ -12,24 +16,25 @@ import type {
   UpstreamRequest,
 } from "../upstream.ts";
 import { Call, type CallOwner } from "./call.ts";
-import { ClientConnection, ConnectionScratch, type ConnectionOwner } from "./client-connection.ts";
+import { ClientConnection, type ConnectionOwner } from "./client-connection.ts";
 import { EndpointConnections } from "./endpoint-connections.ts";
-import type { Connect, UpstreamLimits, UpstreamServices } from "./options.ts";
+import type { Connect, UpstreamLimits } from "./options.ts";
+import type { SendFault } from "./request-sender.ts";
+import type { UpstreamServices } from "./services.ts";
 
-/** Ended calls kept for the next requests. */
-const SPARE_CALLS = 256;
+/** Ended calls kept for the next requests, of all backends. */
+const SPARE_CALLS = 1024;
 const PENDING = 1;
 
 export class HttpUpstreamPool implements UpstreamPool, CallOwner, ConnectionOwner, Disposable {
   readonly backend: BackendPool;
   readonly services: UpstreamServices;
   readonly limits: UpstreamLimits;
-  readonly scratch = new ConnectionScratch();
   /** Since the start: connections opened, requests sent on a used connection, requests sent again. */
   readonly counts = { opened: 0, reused: 0, retries: 0 };
   readonly #connect: Connect;
   readonly #groups = new Map<Endpoint, EndpointConnections>();
-  readonly #spare: Call[] = [];
+  #state: "open" | "draining" | "closed" = "open";
 
   constructor(backend: BackendPool, connect: Connect, services: UpstreamServices, limits: UpstreamLimits) {
     this.backend = backend;
@@ -39,80 +44,110 @@ export class HttpUpstreamPool implements UpstreamPool, CallOwner, ConnectionOwne
     backend.onGone((endpoint) => this.#forget(endpoint));
   }
 
-  /** Connections now: [active, idle]. */
+  /** Connections now: [active, idle]; those being opened are active. */
   get connections(): readonly [active: number, idle: number] {
     let open = 0;
     let idle = 0;
     for (const group of this.#groups.values()) {
-      open += group.open;
+      open += group.open.size;
       idle += group.idle.length;
     }
     return [open - idle, idle];
   }
 
-  /**
-   * The outcome comes through the receiver; when nothing can be tried at all `onFail` comes before this returns. The call
-   * must not be used after its last callback: it then serves another request.
-   */
+  /** Requests that wait for a connection. */
+  get pending(): number {
+    let count = 0;
+    for (const group of this.#groups.values()) count += group.waiting.length;
+    return count;
+  }
+
+  /** The call must not be used after its receiver's last callback: it may then serve another request. */
   request(request: UpstreamRequest, receiver: UpstreamReceiver): UpstreamCall {
-    const call = this.#spare.pop() ?? new Call(this);
-    if (call.begin(request, receiver)) this.#send(call);
-    else this.#giveUp(call, "send", false, "the request's head is too large");
+    const call = this.services.spare.pop() ?? new Call(this.services, this, receiver);
+    const fault = call.begin(this, request, receiver);
+    if (fault !== undefined) call.failLate("send", false, fault);
+    else if (this.#state === "closed") call.failLate("noEndpoint", false, "the pool is closed");
+    else this.#send(call);
     return call;
   }
 
-  /** Closes idle connections; those in use close when their response is complete. */
+  /** Closes idle connections; those in use close when their response is complete. Requests are served as before. */
+  drain(): void {
+    if (this.#state === "open") this.#state = "draining";
+    for (const group of this.#groups.values()) closeIdle(group);
+  }
+
+  /** Closes all connections at once; calls under way, and later ones, fail. */
   [Symbol.dispose](): void {
-    for (const endpoint of this.#groups.keys()) this.#forget(endpoint);
+    this.#state = "closed";
+    for (const group of this.#groups.values()) {
+      for (const call of group.waiting.splice(0)) this.#giveUp(call, "noEndpoint", true, "the pool is closed");
+      for (const connection of group.open) connection.shutDown();
+    }
+    this.#groups.clear();
   }
 
   // --- from calls ---
 
   onCancel(call: Call): void {
-    if (call.isOver) return;
-    this.#leaveEndpoint(call);
-    this.#groupOf(call)?.forgetWaiting(call);
-    call.connection?.cancel();
-    this.#recycle(call);
+    const { connection } = call;
+    call.isOver = true;
+    call.leave();
+    connection?.cancel();
+  }
+
+  onSendFault(call: Call, fault: SendFault): void {
+    const { connection } = call;
+    call.leave();
+    connection?.cancel();
+    call.failLate("send", false, fault);
   }
 
   onPendingTooLong(call: Call): void {
-    this.#groupOf(call)?.forgetWaiting(call);
-    this.#leaveEndpoint(call);
-    this.#giveUp(call, "limit", true, "no free connection in time");
+    const isTimeout = call.headAt !== 0 && call.headAt <= this.services.loop.now;
+    this.#giveUp(call, isTimeout ? "timeout" : "limit", true, "no free connection in time");
   }
 
   // --- from connections ---
 
   onConnected(connection: ClientConnection): void {
-    // Only being answered proves an endpoint well, but being connected ends a row of refusals.
+    this.counts.opened++;
+    // Only an answer proves an endpoint well, but a connection ends a row of refusals.
     connection.group.endpoint.failures = 0;
   }
 
   onReusable(connection: ClientConnection): void {
     const { group } = connection;
-    const next = group.waiting.shift();
-    if (next !== undefined) {
-      this.services.loop.deadlines.disarm(next.deadline);
-      connection.start(next);
-    } else if (group.isGone || group.idle.length >= this.limits.idleConnections) connection.close("done");
-    else group.idle.push(connection);
+    const next = group.waiting[0];
+    if (group.isGone || this.#state !== "open") connection.close("done");
+    else if (next !== undefined) {
+      this.#stopWaiting(next);
+      this.#reuse(connection, next);
+    } else if (group.idle.length < this.limits.idleConnections) group.idle.push(connection);
+    else connection.close("done");
   }
 
   onGone(connection: ClientConnection): void {
     const { group } = connection;
-    group.open--;
-    group.forgetIdle(connection);
-    const next = group.waiting.shift();
+    group.forget(connection);
+    if (group.isGone && group.open.size === 0) this.#groups.delete(group.endpoint);
+    const next = group.waiting[0];
     if (next === undefined) return;
-    this.services.loop.deadlines.disarm(next.deadline);
+    this.#stopWaiting(next);
     this.#open(group, next);
   }
 
   onCallDone(call: Call): void {
-    if (call.chosen !== undefined) this.backend.succeeded(call.chosen);
-    this.#leaveEndpoint(call);
-    this.#recycle(call);
+    call.isOver = true;
+    this.backend.succeeded(call.group!.endpoint);
+    call.leave();
+  }
+
+  /** A requester whose body outlives its response might still call: only those without one are used again. */
+  onCallOver(call: Call): void {
+    const { spare } = this.services;
+    if (!call.hasBody && call.sender.isSmall && spare.length < SPARE_CALLS) spare.push(call);
   }
 
   onCallFailed(
@@ -122,59 +157,105 @@ export class HttpUpstreamPool implements UpstreamPool, CallOwner, ConnectionOwne
     source: UpstreamErrorSource,
     detail: string,
   ): void {
-    const { endpoint } = connection.group;
-    this.#leaveEndpoint(call);
-    call.connection = undefined;
-    const isStale = connection.wasUsed && !call.answered && source === "head";
-    // A used connection that the backend closed says nothing about its health.
-    if (!isStale) this.backend.failed(endpoint);
-    const mayRepeat = source !== "timeout" && call.isRepeatable(wasSent);
-    if (!mayRepeat || call.attempts >= this.limits.attempts) {
-      this.#giveUp(call, source, mayRepeat, detail);
-      return;
-    }
+    const isSafe = call.isSafeToRepeat(wasSent);
+    const isBroken = source === "head" || source === "send";
+    // A used connection that the backend had closed says nothing about its health.
+    const isStale = connection.wasUsed && !call.answered && isBroken;
+    call.leave();
+    if (this.#state === "closed") return this.#giveUp(call, source, isSafe, detail);
+    if (!isStale) this.backend.failed(connection.group.endpoint);
+    const isUntouched = call.sender.bodySent === 0;
+    const goesOn = wasSent ? isStale && !call.wantsFresh : isStale || source === "connect" || source === "tls";
+    if (!isSafe || !isUntouched || !goesOn) return this.#giveUp(call, source, isSafe, detail);
     if (isStale) call.wantsFresh = true;
-    else call.tried.push(endpoint);
-    this.#send(call, source, detail);
+    else call.tried.push(connection.group.endpoint);
+    return this.#sendAgain(call, source, detail);
   }
 
   // --- ways to a connection ---
 
-  /** `source` and `detail`: why the attempt before failed, told when there is no endpoint left to try. */
-  #send(call: Call, source: UpstreamErrorSource = "noEndpoint", detail = "no endpoint is ready"): void {
-    const endpoint = this.backend.pick(call.key, call.tried);
-    if (endpoint === undefined) {
-      this.#giveUp(call, source, false, detail);
+  #sendAgain(call: Call, source: UpstreamErrorSource, detail: string): void {
+    if (call.attempts >= this.limits.attempts) {
+      call.failLate(source, true, detail);
       return;
     }
-    call.chosen = endpoint;
-    endpoint.inFlight++;
-    if (call.attempts++ > 0) this.counts.retries++;
-    const group = this.#group(endpoint);
-    const idle = call.wantsFresh ? undefined : group.idle.pop();
-    if (idle !== undefined) {
-      this.counts.reused++;
-      idle.start(call);
-    } else if (group.open < this.limits.connections) this.#open(group, call);
-    else if (group.waiting.length < this.limits.pending) {
-      group.waiting.push(call);
-      this.services.loop.deadlines.arm(call.deadline, PENDING, this.limits.pendingMs);
-    } else {
-      this.#leaveEndpoint(call);
-      this.#giveUp(call, "limit", true, "too many requests wait for a connection");
+    this.counts.retries++;
+    this.#send(call, source, detail);
+  }
+
+  /** `source` and `detail`: why the attempt before failed, told when there is no endpoint left to try. */
+  #send(call: Call, source: UpstreamErrorSource = "noEndpoint", detail = "no endpoint is ready"): void {
+    const picked = this.backend.pick(call.key, call.tried);
+    if (picked === undefined) {
+      call.failLate(source, true, detail);
+      return;
     }
+    call.attempts++;
+    let group = this.#group(picked);
+    if (this.#isFull(group)) group = this.#lessBusy(call, group);
+    const idle = call.wantsFresh ? undefined : group.takeIdle();
+    call.enter(group);
+    if (idle !== undefined) this.#reuse(idle, call);
+    else if (group.open.size < this.limits.connections) this.#open(group, call);
+    else this.#wait(group, call);
+  }
+
+  #reuse(connection: ClientConnection, call: Call): void {
+    this.counts.reused++;
+    connection.start(call);
   }
 
   #open(group: EndpointConnections, call: Call): void {
     const connection = new ClientConnection(this, group);
     const stream = this.#connect(group.endpoint.address, connection);
     if (typeof stream === "string") {
-      this.onCallFailed(connection, call, false, "connect", `cannot connect: ${stream}`);
+      call.leave();
+      this.backend.failed(group.endpoint);
+      call.tried.push(group.endpoint);
+      this.#sendAgain(call, "connect", `cannot connect: ${stream}`);
       return;
     }
-    group.open++;
-    this.counts.opened++;
+    group.open.add(connection);
     connection.attach(stream, call);
+  }
+
+  #wait(group: EndpointConnections, call: Call): void {
+    if (group.waiting.length >= this.limits.pending) {
+      call.leave();
+      call.failLate("limit", true, "too many requests wait for a connection");
+      return;
+    }
+    group.waiting.push(call);
+    const { loop } = this.services;
+    const headMs = call.headAt === 0 ? Infinity : Math.max(1, call.headAt - loop.now);
+    loop.deadlines.arm(call.deadline, PENDING, Math.min(this.limits.pendingMs, headMs));
+  }
+
+  #stopWaiting(call: Call): void {
+    call.group!.forgetWaiting(call);
+    this.services.loop.deadlines.remove(call.deadline);
+  }
+
+  #isFull(group: EndpointConnections): boolean {
+    return group.idle.length === 0 && group.open.size >= this.limits.connections;
+  }
+
+  /** Where the next healthy endpoint has room it is taken instead, whatever the key: affinity is worth less than an answer. */
+  #lessBusy(call: Call, full: EndpointConnections): EndpointConnections {
+    const { tried } = call;
+    const failed = tried.length;
+    let group = full;
+    while (this.#isFull(group)) {
+      tried.push(group.endpoint);
+      const other = this.backend.pick(call.key, tried);
+      if (other === undefined || !this.backend.isHealthy(other)) {
+        group = full;
+        break;
+      }
+      group = this.#group(other);
+    }
+    tried.length = failed;
+    return group;
   }
 
   #group(endpoint: Endpoint): EndpointConnections {
@@ -186,32 +267,26 @@ export class HttpUpstreamPool implements UpstreamPool, CallOwner, ConnectionOwne
     return group;
   }
 
-  #groupOf(call: Call): EndpointConnections | undefined {
-    return call.chosen === undefined ? undefined : this.#groups.get(call.chosen);
-  }
-
-  #leaveEndpoint(call: Call): void {
-    this.services.loop.deadlines.disarm(call.deadline);
-    if (call.chosen !== undefined) call.chosen.inFlight--;
-  }
-
+  /** For failures that an event brings. */
   #giveUp(call: Call, source: UpstreamErrorSource, retryable: boolean, detail: string): void {
-    call.isOver = true;
+    call.leave();
     call.fail(source, retryable, detail);
-    this.#recycle(call);
   }
 
-  #recycle(call: Call): void {
-    call.isOver = true;
-    call.connection = undefined;
-    if (this.#spare.length < SPARE_CALLS && !this.#spare.includes(call)) this.#spare.push(call);
-  }
-
+  /** The endpoint has left: who waits for it goes elsewhere, unused connections close, the others when they are done. */
   #forget(endpoint: Endpoint): void {
     const group = this.#groups.get(endpoint);
     if (group === undefined) return;
     group.isGone = true;
-    this.#groups.delete(endpoint);
-    for (const connection of group.idle.splice(0)) connection.close("done");
+    if (group.open.size === 0) this.#groups.delete(endpoint);
+    for (const call of group.waiting.splice(0)) {
+      call.leave();
+      this.#send(call);
+    }
+    closeIdle(group);
   }
+}
+
+function closeIdle(group: EndpointConnections): void {
+  for (const connection of group.idle.splice(0)) connection.close("done");
 }

@@ -1,27 +1,12 @@
-/** What HTTP connections to backends share, and what they may cost. Times in milliseconds, sizes in bytes. */
+/** What HTTP connections to backends may cost, and who opens them. Times in milliseconds, sizes in bytes. */
 import type { Address } from "#src/net/address.ts";
-import type { LateTask } from "#src/reactor/poller.ts";
-import type { CloseReason, Parts, Stream, StreamHandler } from "#src/reactor/stream.ts";
-import type { TimerWheel } from "#src/reactor/timer-wheel.ts";
-
-/** The part of the reactor's poller that is needed here. */
-export interface UpstreamLoop {
-  readonly now: number;
-  readonly deadlines: TimerWheel;
-  late(task: LateTask): void;
-}
+import type { CloseReason, Stream, StreamHandler } from "#src/reactor/stream.ts";
 
 /**
  * Opens a stream to an address. `onOpen` follows, or `onClose` with its reason, not before this call has returned. A reason
- * instead of a stream: nothing was started.
+ * instead of a stream: nothing was started. The pool limits the time it may take.
  */
 export type Connect = (address: Address, handler: StreamHandler) => Stream | CloseReason;
-
-export interface UpstreamServices {
-  readonly loop: UpstreamLoop;
-  /** For vectored sends; used and done with inside one call. */
-  readonly parts: Parts;
-}
 
 export interface UpstreamLimits {
   /** Connections to one endpoint. Beyond, requests wait. */
@@ -32,15 +17,23 @@ export interface UpstreamLimits {
   readonly pending: number;
   /** Longest wait for a connection. */
   readonly pendingMs: number;
+  /** Until TCP is connected and, over TLS, the handshake is done. */
+  readonly connectMs: number;
   /** An idle connection's life. Shorter than what backends commonly allow, so that we close first. */
   readonly idleMs: number;
-  /** Without any byte of a response, and between two pieces of it. */
+  /** Between two pieces of a response's body, and without any progress of a request's body that waits to be sent. */
   readonly silenceMs: number;
-  /** Times a request is sent at most. */
+  /** Endpoints that are tried for one request at most. */
   readonly attempts: number;
+  /** A request's rendered head. */
+  readonly requestHeadBytes: number;
+  /** Body kept for one request that has no connection yet. */
+  readonly earlyBodyBytes: number;
   /** Of a response's head, or of its trailers. */
   readonly headBytes: number;
   readonly fields: number;
+  /** Interim responses to one request. */
+  readonly interim: number;
 }
 
 export const DEFAULT_UPSTREAM_LIMITS: UpstreamLimits = {
@@ -48,9 +41,13 @@ export const DEFAULT_UPSTREAM_LIMITS: UpstreamLimits = {
   idleConnections: 256,
   pending: 1024,
   pendingMs: 5_000,
+  connectMs: 5_000,
   idleMs: 30_000,
   silenceMs: 300_000,
   attempts: 3,
+  requestHeadBytes: 128 * 1024,
+  earlyBodyBytes: 256 * 1024,
   headBytes: 64 * 1024,
   fields: 256,
+  interim: 16,
 };

@@ -1,14 +1,26 @@
-/** Plain TCP to backends. The heartbeat of idle pooled connections is the kernel's: a dead peer is found without a request. */
+/** Streams to backends, plain or TLS. The heartbeat of idle pooled connections is the kernel's: a dead peer is found without a request. */
 import { connectTcp } from "#src/reactor/connector.ts";
 import type { Tcp } from "#src/reactor/tcp.ts";
+import type { TlsClient } from "#src/reactor/tls/tls-client.ts";
 import type { Connect } from "./options.ts";
 
-/** A peer that is gone without a word is noticed after 5 + 3 x 2 s of silence. */
-const HEARTBEAT = { keepaliveIdleSeconds: 5, keepaliveIntervalSeconds: 2, keepaliveCount: 3 } as const;
-/** Sent data that nobody acknowledges. */
-const USER_TIMEOUT_MS = 20_000;
+/** A peer that is gone without a word is noticed after 5 + 3 x 2 s of silence; sent data may stay unacknowledged for 20 s. */
+const HEARTBEAT = {
+  keepaliveIdleSeconds: 5,
+  keepaliveIntervalSeconds: 2,
+  keepaliveCount: 3,
+  userTimeoutMs: 20_000,
+} as const;
 
-export function tcpConnect(tcp: Tcp, timeoutMs: number): Connect {
-  return (address, handler) =>
-    connectTcp(tcp, { address, timeoutMs, userTimeoutMs: USER_TIMEOUT_MS, ...HEARTBEAT }, handler);
+export function tcpConnect(tcp: Tcp): Connect {
+  return (address, handler) => connectTcp(tcp, { address, timeoutMs: 0, ...HEARTBEAT }, handler);
+}
+
+/** `serverName` is what the endpoint's certificate must be for: a host name, which is also sent as SNI, or an IP address. */
+export function tlsConnect(tcp: Tcp, client: TlsClient, serverName: string): Connect {
+  const connect = tcpConnect(tcp);
+  return (address, handler) => {
+    const below = connect(address, handler);
+    return typeof below === "string" ? below : client.connect(below, serverName, handler);
+  };
 }

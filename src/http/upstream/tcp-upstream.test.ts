@@ -13,6 +13,7 @@ import { Message } from "../message.ts";
 import type { UpstreamReceiver } from "../upstream.ts";
 import { HttpUpstreamPool } from "./http-upstream-pool.ts";
 import { DEFAULT_UPSTREAM_LIMITS } from "./options.ts";
+import { UpstreamServices } from "./services.ts";
 import { tcpConnect } from "./tcp-connect.ts";
 
 interface Outcome {
@@ -41,8 +42,8 @@ async function withPool(
     { kind: "backend", id: "default/web:80", endpoints, health, tls: undefined },
     { clock: poller, health: { targetOf: () => -1, isHealthy: () => true }, random: Math.random },
   );
-  const services = { loop: poller, parts: new PartList() };
-  const pool = new HttpUpstreamPool(backend, tcpConnect(tcp, 1000), services, DEFAULT_UPSTREAM_LIMITS);
+  const services = new UpstreamServices(poller, new PartList());
+  const pool = new HttpUpstreamPool(backend, tcpConnect(tcp), services, DEFAULT_UPSTREAM_LIMITS);
   const get = (path: string, headTimeoutMs = 0): Promise<Outcome> => {
     const { promise, resolve } = Promise.withResolvers<Outcome>();
     const seen = { status: 0, bytes: 0 };
