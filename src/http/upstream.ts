@@ -7,7 +7,17 @@ import type { Held, Stream } from "#src/reactor/stream.ts";
 import type { FieldEdits } from "./field-edits.ts";
 import type { Message } from "./message.ts";
 
-export type UpstreamErrorSource = "connect" | "tls" | "send" | "head" | "body" | "timeout" | "noEndpoint" | "limit";
+/** "noBackend": there is nothing to send to, by configuration; "noEndpoint": the backend has none that is ready. */
+export type UpstreamErrorSource =
+  | "connect"
+  | "tls"
+  | "send"
+  | "head"
+  | "body"
+  | "timeout"
+  | "noEndpoint"
+  | "limit"
+  | "noBackend";
 
 /** An upstream error carries where it happened and whether the same request may be sent again, so that retry code matches no strings. */
 export interface UpstreamError {
