@@ -10,7 +10,7 @@ export class EndpointConnections {
   readonly idle: ClientConnection[] = [];
   /** In order of arrival. */
   readonly waiting: Call[] = [];
-  /** The endpoint has left the configuration, or the pool drains: nothing is kept any more. */
+  /** The endpoint has left the configuration: nothing is kept any more. */
   isGone = false;
 
   constructor(endpoint: Endpoint) {

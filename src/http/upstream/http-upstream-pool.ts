@@ -25,6 +25,7 @@ import type { UpstreamServices } from "./services.ts";
 /** Ended calls kept for the next requests, of all backends. */
 const SPARE_CALLS = 1024;
 const PENDING = 1;
+const ENDED = "the backend is no longer in use";
 
 export class HttpUpstreamPool implements UpstreamPool, CallOwner, ConnectionOwner, Disposable {
   readonly backend: BackendPool;
@@ -34,7 +35,8 @@ export class HttpUpstreamPool implements UpstreamPool, CallOwner, ConnectionOwne
   readonly counts = { opened: 0, reused: 0, retries: 0 };
   readonly #connect: Connect;
   readonly #groups = new Map<Endpoint, EndpointConnections>();
-  #state: "open" | "draining" | "closed" = "open";
+  /** Nothing is opened or kept any more. */
+  #isEnding = false;
 
   constructor(backend: BackendPool, connect: Connect, services: UpstreamServices, limits: UpstreamLimits) {
     this.backend = backend;
@@ -67,25 +69,24 @@ export class HttpUpstreamPool implements UpstreamPool, CallOwner, ConnectionOwne
     const call = this.services.spare.pop() ?? new Call(this.services, this, receiver);
     const fault = call.begin(this, request, receiver);
     if (fault !== undefined) call.failLate("send", false, fault);
-    else if (this.#state === "closed") call.failLate("noEndpoint", false, "the pool is closed");
+    else if (this.#isEnding) call.failLate("noEndpoint", true, ENDED);
     else this.#send(call);
     return call;
   }
 
-  /** Closes idle connections; those in use close when their response is complete. Requests are served as before. */
-  drain(): void {
-    if (this.#state === "open") this.#state = "draining";
-    for (const group of this.#groups.values()) closeIdle(group);
+  /** Ends in order: what is under way goes on and its connections close behind it; whatever would need a connection fails. */
+  [Symbol.dispose](): void {
+    this.#isEnding = true;
+    for (const group of this.#groups.values()) {
+      for (const call of group.waiting.splice(0)) this.#giveUp(call, "noEndpoint", true, ENDED);
+      closeIdle(group);
+    }
   }
 
-  /** Closes all connections at once; calls under way, and later ones, fail. */
-  [Symbol.dispose](): void {
-    this.#state = "closed";
-    for (const group of this.#groups.values()) {
-      for (const call of group.waiting.splice(0)) this.#giveUp(call, "noEndpoint", true, "the pool is closed");
-      for (const connection of group.open) connection.shutDown();
-    }
-    this.#groups.clear();
+  /** As dispose, and cuts what is under way. */
+  close(): void {
+    this[Symbol.dispose]();
+    for (const group of this.#groups.values()) for (const connection of group.open) connection.shutDown();
   }
 
   // --- from calls ---
@@ -120,7 +121,7 @@ export class HttpUpstreamPool implements UpstreamPool, CallOwner, ConnectionOwne
   onReusable(connection: ClientConnection): void {
     const { group } = connection;
     const next = group.waiting[0];
-    if (group.isGone || this.#state !== "open") connection.close("done");
+    if (group.isGone || this.#isEnding) connection.close("done");
     else if (next !== undefined) {
       this.#stopWaiting(next);
       this.#reuse(connection, next);
@@ -162,11 +163,10 @@ export class HttpUpstreamPool implements UpstreamPool, CallOwner, ConnectionOwne
     // A used connection that the backend had closed says nothing about its health.
     const isStale = connection.wasUsed && !call.answered && isBroken;
     call.leave();
-    if (this.#state === "closed") return this.#giveUp(call, source, isSafe, detail);
-    if (!isStale) this.backend.failed(connection.group.endpoint);
+    if (!isStale && !this.#isEnding) this.backend.failed(connection.group.endpoint);
     const isUntouched = call.sender.bodySent === 0;
     const goesOn = wasSent ? isStale && !call.wantsFresh : isStale || source === "connect" || source === "tls";
-    if (!isSafe || !isUntouched || !goesOn) return this.#giveUp(call, source, isSafe, detail);
+    if (!isSafe || !isUntouched || !goesOn || this.#isEnding) return this.#giveUp(call, source, isSafe, detail);
     if (isStale) call.wantsFresh = true;
     else call.tried.push(connection.group.endpoint);
     return this.#sendAgain(call, source, detail);
