@@ -5,10 +5,10 @@ import type { ConfigUpdate, Rejection } from "#src/config/stream/update.ts";
 import { targetKey } from "#src/health/target.ts";
 import { HttpUpstreamPool } from "#src/http/upstream/http-upstream-pool.ts";
 import { type Connect, DEFAULT_UPSTREAM_LIMITS } from "#src/http/upstream/options.ts";
-import { tcpConnect } from "#src/http/upstream/tcp-connect.ts";
+import { UpstreamServices } from "#src/http/upstream/services.ts";
+import { tcpConnect, tlsConnect } from "#src/http/upstream/tcp-connect.ts";
 import type { UpstreamPool } from "#src/http/upstream.ts";
 import type { HealthBits } from "#src/memory/health-bits.ts";
-import { connectTcp } from "#src/reactor/connector.ts";
 import { PartList } from "#src/reactor/parts.ts";
 import type { Tcp } from "#src/reactor/tcp.ts";
 import type { Tls } from "#src/reactor/tls/tls.ts";
@@ -32,7 +32,7 @@ const HANDSHAKE_MS = 5_000;
 export class Backends implements Disposable {
   readonly #options: BackendsOptions;
   readonly #backends = new Map<string, Backend>();
-  readonly #parts = new PartList();
+  readonly #services: UpstreamServices;
   readonly #configs = new Map<string, BackendConfig>();
   readonly #healthView: HealthView;
   #connectMs = 5_000;
@@ -41,6 +41,7 @@ export class Backends implements Disposable {
   constructor(options: BackendsOptions) {
     this.#options = options;
     const { health } = options;
+    this.#services = new UpstreamServices(options.tcp.poller, new PartList());
     this.#healthView = {
       targetOf: (id, endpoint) => {
         const config = this.#configs.get(id);
@@ -99,8 +100,8 @@ export class Backends implements Disposable {
     const { tcp } = this.#options;
     const pool = new BackendPool(config, { clock: tcp.poller, health: this.#healthView, random: Math.random });
     const connect = this.#connect(config, tls);
-    const limits = { ...DEFAULT_UPSTREAM_LIMITS, idleMs: this.#idleMs };
-    const upstream = new HttpUpstreamPool(pool, connect, { loop: tcp.poller, parts: this.#parts }, limits);
+    const limits = { ...DEFAULT_UPSTREAM_LIMITS, connectMs: this.#connectMs, idleMs: this.#idleMs };
+    const upstream = new HttpUpstreamPool(pool, connect, this.#services, limits);
     this.#backends.set(key, { version, pool, upstream, tls });
     if (before !== undefined) this.#end(before);
     return undefined;
@@ -108,13 +109,8 @@ export class Backends implements Disposable {
 
   #connect(config: BackendConfig, client: TlsClient | undefined): Connect {
     const { tcp } = this.#options;
-    if (client === undefined || config.tls === undefined) return tcpConnect(tcp, this.#connectMs);
-    const { serverName } = config.tls;
-    const timeoutMs = this.#connectMs;
-    return (address, handler) => {
-      const below = connectTcp(tcp, { address, timeoutMs }, handler);
-      return typeof below === "string" ? below : client.connect(below, serverName, handler);
-    };
+    if (client === undefined || config.tls === undefined) return tcpConnect(tcp);
+    return tlsConnect(tcp, client, config.tls.serverName);
   }
 
   #client(caPem: string): TlsClient | { readonly reason: string } {
