@@ -5,7 +5,7 @@
  */
 import type { Address } from "#src/net/address.ts";
 import { type DatagramTicket, TicketPool } from "./datagram-ticket.ts";
-import { EAGAIN, errnoText } from "./errno.ts";
+import { EAGAIN, EBADF, errnoText } from "./errno.ts";
 import {
   EPOLLIN,
   IOVEC,
@@ -29,6 +29,7 @@ import {
 } from "./layout.ts";
 import { libc, outcome } from "./libc.ts";
 import type { Poller, Watcher } from "./poller.ts";
+import type { ReturnPath } from "./return-path.ts";
 import { Slab } from "./slab.ts";
 import { bind, localAddress, setOption, socket } from "./socket.ts";
 import { decodeSocketAddress, SocketAddress } from "./socket-address.ts";
@@ -161,6 +162,28 @@ export class Datagrams implements Watcher, Disposable {
       this.#controlBytes,
     );
     return ticket;
+  }
+
+  /** For any number of later datagrams to the sender of `index`: see sendTo. */
+  keepPath(index: number, path: ReturnPath): void {
+    if (this.#controlBytes > 0) this.#turnControl(index);
+    path.keep(
+      this.names,
+      index * NAME_BYTES,
+      this.#nameBytes,
+      this.#control,
+      index * CONTROL_BYTES,
+      this.#controlBytes,
+    );
+  }
+
+  /** Sends one datagram back along a kept path. Bytes sent, or a negative error number. */
+  sendTo(path: ReturnPath, slab: Slab, offset: number, length: number): number {
+    if (this.#isClosed) return -EBADF;
+    const result = path.send(this.#fd, slab, offset, length);
+    if (result >= 0) this.counts.sent++;
+    else this.counts.unsent++;
+    return result;
   }
 
   onReady(): void {
