@@ -1,6 +1,6 @@
 /** The backends of a data process: one pool of endpoints each, and for HTTP one pool of connections, kept over changes. */
 import { BackendPool, type HealthView } from "#src/balance/pool.ts";
-import type { BackendConfig, DataPlaneConfig } from "#src/config/model.ts";
+import type { BackendConfig, Engine } from "#src/config/model.ts";
 import type { ConfigUpdate, Rejection } from "#src/config/stream/update.ts";
 import { targetKey } from "#src/health/target.ts";
 import { HttpUpstreamPool } from "#src/http/upstream/http-upstream-pool.ts";
@@ -22,6 +22,7 @@ interface Backend {
 }
 
 export interface BackendsOptions {
+  readonly engine: Engine;
   readonly tcp: Tcp;
   readonly tls: Tls;
   readonly health: HealthBits;
@@ -35,12 +36,13 @@ export class Backends implements Disposable {
   readonly #services: UpstreamServices;
   readonly #configs = new Map<string, BackendConfig>();
   readonly #healthView: HealthView;
-  #connectMs = 5_000;
+  #connectMs = DEFAULT_UPSTREAM_LIMITS.connectMs;
   #idleMs = DEFAULT_UPSTREAM_LIMITS.idleMs;
 
   constructor(options: BackendsOptions) {
     this.#options = options;
-    const { health } = options;
+    const { health, tcp } = options;
+    this.#services = new UpstreamServices(tcp.poller, new PartList());
     this.#services = new UpstreamServices(options.tcp.poller, new PartList());
     this.#healthView = {
       targetOf: (id, endpoint) => {
@@ -61,14 +63,13 @@ export class Backends implements Disposable {
     return this.#backends.get(key)?.upstream;
   }
 
-  /** Times for connections that are opened from now on. */
-  use({ upstreamConnectTimeoutMs, upstreamIdleTimeoutMs }: DataPlaneConfig): void {
-    this.#connectMs = upstreamConnectTimeoutMs;
-    this.#idleMs = upstreamIdleTimeoutMs;
-  }
-
   apply({ upsert, entries }: ConfigUpdate): Rejection[] {
     const rejected: Rejection[] = [];
+    const plane = entries.get(`dataplane/${this.#options.engine}`)?.value;
+    if (plane?.kind === "dataPlane") {
+      this.#connectMs = plane.upstreamConnectTimeoutMs;
+      this.#idleMs = plane.upstreamIdleTimeoutMs;
+    }
     for (const { key, version, value } of upsert) {
       if (value.kind !== "backend") continue;
       const reason = this.#put(key, version, value);
@@ -107,10 +108,9 @@ export class Backends implements Disposable {
     return undefined;
   }
 
-  #connect(config: BackendConfig, client: TlsClient | undefined): Connect {
+  #connect({ tls }: BackendConfig, client: TlsClient | undefined): Connect {
     const { tcp } = this.#options;
-    if (client === undefined || config.tls === undefined) return tcpConnect(tcp);
-    return tlsConnect(tcp, client, config.tls.serverName);
+    return client === undefined || tls === undefined ? tcpConnect(tcp) : tlsConnect(tcp, client, tls.serverName);
   }
 
   #client(caPem: string): TlsClient | { readonly reason: string } {

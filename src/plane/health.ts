@@ -1,6 +1,6 @@
 /** Active health checks in a service's main: which endpoints are probed follows from the backends in the configuration. */
 import type { BackendConfig } from "#src/config/model.ts";
-import type { ConfigUpdate } from "#src/config/stream/update.ts";
+import type { ConfigUpdate, Rejection } from "#src/config/stream/update.ts";
 import { HealthThread } from "#src/health/health-thread.ts";
 import { targetsOf } from "#src/health/target.ts";
 import { counter, type MetricHandles } from "#src/metrics/declaration.ts";
@@ -40,11 +40,12 @@ export class HealthChecks implements AsyncDisposable {
     });
   }
 
-  apply({ entries }: ConfigUpdate): void {
+  apply({ entries }: ConfigUpdate): Rejection[] {
     const backends = [...entries.values()].flatMap(({ value }): BackendConfig[] =>
       value.kind === "backend" ? [value] : [],
     );
     this.#thread.update(targetsOf(backends));
+    return [];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

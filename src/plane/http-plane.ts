@@ -2,7 +2,8 @@
  * HTTP in a data process: engine, ports, routes, backends and certificates, brought from one configuration to the next.
  * The balancer and the edge are both this; the edge puts its cache in front of the backends.
  */
-import { compileRoutes, type Front } from "#src/balance/l7/compile-routes.ts";
+import { compileRoutes, type RouteSources } from "#src/balance/l7/compile-routes.ts";
+import { RelayServices } from "#src/balance/l7/relay.ts";
 import type { DataPlaneConfig, Engine, Entry, HttpRouteConfig, PortConfig } from "#src/config/model.ts";
 import type { ConfigUpdate, Observation, Rejection } from "#src/config/stream/update.ts";
 import { HttpEngine } from "#src/http/engine/http-engine.ts";
@@ -33,18 +34,21 @@ export interface HttpPlaneOptions {
   /** Where ports listen that name no addresses of their own. */
   readonly bind: readonly string[];
   /** The stage in front of a rule's backends, when there is one. */
-  readonly front?: Front;
+  readonly front?: RouteSources["front"];
   readonly observe: (observation: Observation) => void;
 }
 
 const OUT_BYTES = 128 * 1024;
 const DRAIN_POLL_MS = 20;
+/** An upgraded connection without a byte in either direction. */
+const TUNNEL_IDLE_MS = 3_600_000;
 
 export class HttpPlane implements Disposable {
   readonly #options: HttpPlaneOptions;
   readonly #services: EngineServices & { limits: HttpLimits };
   readonly #engine: HttpEngine;
   readonly #certificates: Certificates;
+  readonly #relay: RelayServices;
   readonly #ports = new Map<string, HttpPortListener>();
 
   constructor(options: HttpPlaneOptions) {
@@ -62,6 +66,7 @@ export class HttpPlane implements Disposable {
     const services = this.#services;
     this.#engine = new HttpEngine({ services, openH1: makeOpenH1(services), openH2: makeOpenH2(services) });
     this.#certificates = new Certificates(options.tls);
+    this.#relay = new RelayServices(tcp.poller, TUNNEL_IDLE_MS);
     tcp.poller.atBatchEnd(this.#engine.flush);
   }
 
@@ -84,11 +89,12 @@ export class HttpPlane implements Disposable {
         ports: ports.map(({ config }) => config),
         routes,
         upstreamOf: (key) => backends.upstreamOf(key),
+        relay: this.#relay,
         ...(front === undefined ? {} : { front }),
       });
       this.#closeOthers(ports);
       for (const port of ports) {
-        const reason = this.#open(port, table.stagesOf(port.config.port));
+        const reason = this.#open(port, table.get(port.config.port)!.stages);
         if (reason !== undefined) rejected.push({ key: port.entry.key, version: port.entry.version, reason });
       }
       this.#certificates.disposeReplaced();

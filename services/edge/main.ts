@@ -1,0 +1,57 @@
+/** The edge: HTTP from a cache in front of backends. */
+import { HTTP_METRICS } from "#src/http/engine/http-metrics.ts";
+import { HealthBits } from "#src/memory/health-bits.ts";
+import { Backends } from "#src/plane/backends.ts";
+import { HEALTH_METRICS, HEALTH_TARGETS, HealthChecks } from "#src/plane/health.ts";
+import { HttpLog } from "#src/plane/http-log.ts";
+import { HttpPlane } from "#src/plane/http-plane.ts";
+import { PLANE_OPTIONS } from "#src/plane/options.ts";
+import { tcpPortsOf } from "#src/plane/ports.ts";
+import { Sockets } from "#src/plane/sockets.ts";
+import { defineService } from "#src/process/service.ts";
+
+const service = defineService({
+  name: "edge",
+  help: "Serves HTTP from a cache in front of backends.",
+  adminPort: 9643,
+  options: PLANE_OPTIONS,
+  metrics: { ...HTTP_METRICS, ...HEALTH_METRICS },
+  memory: () => ({ healthTargets: HEALTH_TARGETS, slots: 0, arenaBytes: 0 }),
+  tcpPorts: (_options, entries) => tcpPortsOf("edge", entries),
+  async main(context) {
+    const health = new HealthChecks(context);
+    return {
+      apply: (update) => health.apply(update),
+      [Symbol.asyncDispose]: () => health[Symbol.asyncDispose](),
+    };
+  },
+  async data({ options, log, metrics, segment, observe }) {
+    await using stack = new AsyncDisposableStack();
+    const { poller, tcp, tls } = stack.use(new Sockets(log));
+    const requests = stack.use(new HttpLog("edge", metrics, poller));
+    const backends = stack.use(new Backends({ engine: "edge", tcp, tls, health: new HealthBits(segment) }));
+    const http = stack.use(
+      new HttpPlane({
+        engine: "edge",
+        tcp,
+        tls,
+        backends,
+        observer: requests.observer,
+        ticketKeys: segment.secret,
+        bind: options.bind,
+        observe: (observation) => observe(observation),
+      }),
+    );
+    const owned = stack.move();
+    return {
+      apply: (update) => {
+        requests.apply(update);
+        return [...backends.apply(update), ...http.apply(update)];
+      },
+      drain: () => http.drain(),
+      [Symbol.asyncDispose]: () => owned.disposeAsync(),
+    };
+  },
+});
+
+if (import.meta.main) await service.run();
