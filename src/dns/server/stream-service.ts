@@ -41,6 +41,7 @@ export class StreamService {
   readonly #milliseconds: Readonly<Record<DeadlineKind, number>>;
   readonly #maxTickets: number;
   readonly #free: Slab[] = [];
+  readonly #open = new Set<DnsConnection>();
   #made = 0;
 
   constructor(responder: Responder, options: StreamServiceOptions) {
@@ -65,6 +66,24 @@ export class StreamService {
   /** The handler of a TLS stream whose handshake has yet to be done. */
   acceptTls(): StreamHandler {
     return new DnsConnection(this, "tls");
+  }
+
+  /** Connections that are open, handshakes not counted. */
+  get connections(): number {
+    return this.#open.size;
+  }
+
+  /** Ends every connection as soon as nothing is owed to it; called inside a batch. */
+  end(): void {
+    for (const connection of this.#open) connection.onEnd();
+  }
+
+  opened(connection: DnsConnection): void {
+    this.#open.add(connection);
+  }
+
+  gone(connection: DnsConnection): void {
+    this.#open.delete(connection);
   }
 
   deadlineMs(kind: DeadlineKind): number {
@@ -109,6 +128,7 @@ class DnsConnection implements StreamHandler, Reply {
 
   onOpen(stream: Stream): void {
     this.#stream = stream;
+    this.#service.opened(this);
     this.#arm(DEADLINE.idle);
   }
 
@@ -160,6 +180,7 @@ class DnsConnection implements StreamHandler, Reply {
 
   onClose(): void {
     this.#stream = undefined;
+    this.#service.gone(this);
   }
 
   later(): Ticket | undefined {

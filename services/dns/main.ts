@@ -1,0 +1,121 @@
+/** The authoritative DNS service: zones of the configuration, over UDP, TCP and TLS. */
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { Authority } from "#src/dns/auth/answer.ts";
+import { compileZones } from "#src/dns/auth/compile-zones.ts";
+import { declareDnsMetrics, DnsSlotCounters } from "#src/dns/server/dns-metrics.ts";
+import { checkBind, LISTENER_OPTIONS, openQueryLog } from "#src/dns/server/listener-options.ts";
+import { DnsListeners } from "#src/dns/server/listeners.ts";
+import { Responder } from "#src/dns/server/responder.ts";
+import { formatName } from "#src/dns/wire/name-text.ts";
+import type { Entry } from "#src/config/model.ts";
+import { gauge } from "#src/metrics/declaration.ts";
+import { StartFault } from "#src/process/fault.ts";
+import { defineService } from "#src/process/service.ts";
+import { Poller } from "#src/reactor/poller.ts";
+import { Tcp } from "#src/reactor/tcp.ts";
+import { CertificateTable } from "#src/reactor/tls/certificate-store.ts";
+import { createIdentity } from "#src/reactor/tls/tls-identity.ts";
+import { TICKET_KEY_BYTES, TlsServer } from "#src/reactor/tls/tls-server.ts";
+import { Tls } from "#src/reactor/tls/tls.ts";
+import { ZoneTable } from "./zone-table.ts";
+
+const HANDSHAKE_MS = 5_000;
+
+const ZONE_DIMENSION = {
+  labels: ["zone"],
+  cap: 1_000,
+  tuples: ({ value }: Entry) => (value.kind === "zone" ? [[value.origin]] : []),
+};
+
+export const service = defineService({
+  name: "dns",
+  help: "Authoritative DNS: serves the zones of the configuration over UDP, TCP and TLS.",
+  adminPort: 9641,
+  options: {
+    ...LISTENER_OPTIONS,
+    port: { type: "integer", default: 10_053, min: 1, max: 65_535, help: "UDP and TCP port." },
+    tlsPort: { type: "integer", default: 10_853, min: 1, max: 65_535, help: "Port of DNS over TLS (RFC 7858)." },
+    tlsCertificate: {
+      type: "string",
+      default: "",
+      help: "PEM file of the certificate chain for DNS over TLS, leaf first; without one there is none.",
+    },
+    tlsKey: { type: "string", default: "", help: "PEM file of that certificate's private key." },
+  },
+  metrics: {
+    ...declareDnsMetrics("fairway_dns"),
+    zoneSerial: gauge("fairway_dns_zone_serial", "Serial number of the zone that is served.", ZONE_DIMENSION),
+  },
+  tcpPorts: ({ port, tlsPort, tlsCertificate }) => (tlsCertificate === "" ? [port] : [port, tlsPort]),
+  async data({ options, metrics, log, index }) {
+    await using building = new AsyncDisposableStack();
+    const poller = building.use(new Poller({ onFault: (error) => log.error("fault in a batch", { error }) }));
+    const tcp = building.use(new Tcp(poller));
+    const authority = new Authority(compileZones([]));
+    const responder = new Responder({
+      answer: (query, reply) => authority.answer(query, reply),
+      counters: new DnsSlotCounters(metrics),
+      ...openQueryLog(poller, options),
+    });
+    const server = openTls(poller, building, options);
+    const listeners = building.use(
+      new DnsListeners(tcp, responder, {
+        hosts: checkBind(options),
+        port: options.port,
+        maxConnections: options.maxConnections,
+        ...(server === undefined ? {} : { tls: { port: options.tlsPort, server } }),
+      }),
+    );
+    const table = new ZoneTable();
+    const stack = building.move();
+    return {
+      apply(update) {
+        const rejected = table.apply(update);
+        authority.replace(compileZones([...table.zones.values()]));
+        // One process speaks for all: the gauge is their sum.
+        if (index === 0) {
+          for (const zone of table.zones.values()) {
+            const series = metrics.zoneSerial.seriesOf([formatName(zone.origin)]);
+            if (series !== 0) metrics.zoneSerial.set(series, zone.serial);
+          }
+        }
+        return rejected;
+      },
+      drain: () => listeners.drain(() => 0),
+      [Symbol.asyncDispose]: () => stack.disposeAsync(),
+    };
+  },
+});
+
+interface TlsOptions {
+  readonly tlsCertificate: string;
+  readonly tlsKey: string;
+}
+
+/** Undefined without a certificate. Each process has ticket keys of its own: a session is resumed where it began. */
+function openTls(poller: Poller, stack: AsyncDisposableStack, options: TlsOptions): TlsServer | undefined {
+  const { tlsCertificate, tlsKey } = options;
+  if (tlsCertificate === "" && tlsKey === "") return undefined;
+  if (tlsCertificate === "" || tlsKey === "") {
+    throw new StartFault("Cannot serve DNS over TLS: give both --tls-certificate and --tls-key", 2);
+  }
+  const tls = stack.use(new Tls(poller));
+  const identity = createIdentity(tls, { chainPem: readPem(tlsCertificate), keyPem: readPem(tlsKey) });
+  if ("reason" in identity) throw new StartFault(`Cannot use the certificate ${tlsCertificate}: ${identity.reason}`);
+  stack.use(identity);
+  const certificates = new CertificateTable();
+  certificates.replace([{ name: "", identity }]);
+  const ticketKeys = randomBytes(TICKET_KEY_BYTES);
+  return stack.use(new TlsServer(tls, { certificates, alpn: ["dot"], ticketKeys, handshakeMs: HANDSHAKE_MS }));
+}
+
+function readPem(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new StartFault(`Cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+if (import.meta.main) await service.run();
