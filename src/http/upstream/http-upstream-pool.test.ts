@@ -80,14 +80,18 @@ function setUp(endpoints = 1, changed: Partial<UpstreamLimits> = {}) {
   const health = { targetOf: () => -1, isHealthy: () => true };
   const backend = new BackendPool(config, { clock: loop, health, random: () => 0 });
   const streams: FakeStream[] = [];
+  /** Set: connecting fails at once with it. */
+  const refusal: { reason: CloseReason | undefined } = { reason: undefined };
   const connect = (address: { host: string }, handler: StreamHandler): Stream | CloseReason => {
+    if (refusal.reason !== undefined) return refusal.reason;
     const stream = new FakeStream({ peer: { family: 4, host: address.host, port: 80 } });
     stream.handler = handler;
     streams.push(stream);
     return stream;
   };
   const limits = { ...DEFAULT_UPSTREAM_LIMITS, ...changed };
-  const pool = new HttpUpstreamPool(backend, connect, new UpstreamServices(loop, new FakeParts()), limits);
+  const services = new UpstreamServices(loop, new FakeParts());
+  const pool = new HttpUpstreamPool(backend, connect, services, limits);
   const request = (text = GET, headTimeoutMs = 0) => {
     const bytes = Buffer.from(text);
     const head = new Message();
@@ -115,7 +119,7 @@ function setUp(endpoints = 1, changed: Partial<UpstreamLimits> = {}) {
     wheelLoop.now += ms;
     deadlines.tick();
   };
-  return { pool, backend, streams, request, open, batchEnd, warm, advance };
+  return { pool, backend, services, streams, refusal, request, open, batchEnd, warm, advance };
 }
 
 const text = (value: string): Slab => new Slab(new Uint8Array(Buffer.from(value)));
@@ -405,4 +409,390 @@ test("an endpoint that leaves: its idle connections close, one in use closes aft
   assert.deepEqual(events, ["head 204", "end"]);
   assert.ok(streams[0]!.closed);
   assert.deepEqual(pool.connections, [0, 0]);
+});
+
+const POST = "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n";
+const NO_CONTENT = "HTTP/1.1 204 No Content\r\n\r\n";
+
+const malformed: readonly [name: string, bytes: string, last: string][] = [
+  ["bare line feeds", "HTTP/1.1 200 OK\nContent-Length: 0\n\n", "fail head: malformed: badStatusLine"],
+  ["two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", "manyContentLengths"],
+  [
+    "length and coding",
+    "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+    "codingAndLength",
+  ],
+  ["a signed length", "HTTP/1.1 200 OK\r\nContent-Length: +1\r\n\r\n", "badContentLength"],
+  ["a head without end", `HTTP/1.1 200 OK\r\nA: ${"a".repeat(70_000)}`, "headTooLarge"],
+  [
+    "a bad chunk size",
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    "fail body: malformed chunked coding",
+  ],
+  [
+    "no line end behind a chunk",
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc",
+    "malformed chunked coding",
+  ],
+  [
+    "a bad trailer",
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\na b\r\n\r\n",
+    "malformed chunked coding",
+  ],
+  ["interim ones without end", "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(17), "too many interim responses"],
+];
+for (const [name, bytes, last] of malformed) {
+  test(`a response with ${name} fails, not to be repeated, and its connection is cut`, () => {
+    const { request, open, pool, backend } = setUp(1, { headBytes: 32_768 });
+    const { events } = request();
+    const stream = open(0);
+    stream.receive(bytes);
+    const told = events.at(-1) ?? "nothing";
+    assert.ok(told.endsWith(last), told);
+    assert.ok(!events.includes("end") && !told.includes("retryable"));
+    assert.ok(stream.aborted);
+    assert.equal(backend.endpoints[0]!.failures, 1);
+    assert.deepEqual(pool.connections, [0, 0]);
+  });
+}
+
+test("a long head byte by byte is understood", () => {
+  const { request, open, pool } = setUp();
+  const { events } = request();
+  const stream = open(0);
+  const head = `HTTP/1.1 200 OK\r\n${`x-filler: ${"f".repeat(80)}\r\n`.repeat(40)}Content-Length: 1\r\n\r\na`;
+  for (const character of head) stream.receive(character);
+  assert.deepEqual(events, ["head 200", "body a", "end"]);
+  assert.deepEqual(pool.connections, [0, 1]);
+});
+
+test("HEAD: a length without a body leaves the connection usable, bytes behind it do not", () => {
+  for (const [behind, idle] of [
+    ["", 1],
+    ["x", 0],
+  ] as const) {
+    const { request, open, pool } = setUp();
+    const { events } = request("HEAD /a HTTP/1.1\r\nHost: x\r\n\r\n");
+    open(0).receive(`HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n${behind}`);
+    assert.deepEqual(events, ["head 200", "end"]);
+    assert.deepEqual(pool.connections, [0, idle]);
+  }
+});
+
+test("a fresh connection that closes without a response: nothing goes again, but the requester may", () => {
+  const { request, open, streams, backend } = setUp(2);
+  const { events } = request();
+  open(0).endInput();
+  assert.deepEqual(events, ["fail head retryable: closed before a response"]);
+  assert.equal(streams.length, 1);
+  assert.deepEqual(
+    backend.endpoints.map(({ failures }) => failures).toSorted((a, b) => a - b),
+    [0, 1],
+  );
+});
+
+test("a request goes again once only, and on a fresh connection", () => {
+  const { request, warm, open, streams, backend, pool } = setUp();
+  const first = warm();
+  const blocker = request();
+  assert.equal(streams.length, 1);
+  const other = request();
+  open(1).receive(NO_CONTENT);
+  first.receive(NO_CONTENT);
+  assert.deepEqual([blocker.events, other.events].flat(), ["head 204", "end", "head 204", "end"]);
+  assert.deepEqual(pool.connections, [0, 2]);
+  const { events } = request();
+  first.reset();
+  assert.equal(streams.length, 3, "not on the other idle one");
+  assert.equal(backend.endpoints[0]!.failures, 0, "a stale connection is no fault");
+  open(2).reset();
+  assert.deepEqual(events, ["fail head retryable: reset before a response"]);
+  assert.equal(pool.counts.retries, 1);
+});
+
+test("a POST whose body had not begun goes again on a fresh connection, one whose body had does not", () => {
+  const early = setUp();
+  const stale = early.warm();
+  const first = early.request(POST);
+  early.batchEnd();
+  assert.equal(stale.sent, "POST /a HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\n");
+  stale.reset();
+  assert.equal(first.call.write(text("abcd"), 0, 4), false, "kept until there is a connection");
+  first.call.end();
+  const fresh = early.open(1);
+  assert.ok(fresh.sent.endsWith("content-length: 4\r\n\r\nabcd"));
+  fresh.receive(NO_CONTENT);
+  assert.deepEqual(first.events, ["drain", "head 204", "end"]);
+  const late = setUp();
+  const used = late.warm();
+  const second = late.request(POST);
+  second.call.write(text("ab"), 0, 2);
+  used.reset();
+  assert.deepEqual(second.events, ["fail send: reset before the request's end"]);
+  assert.equal(late.streams.length, 1);
+});
+
+test("a connection that cannot even be started is told at the batch's end", () => {
+  const { request, refusal, batchEnd, backend } = setUp();
+  refusal.reason = "overloaded";
+  const { events } = request();
+  assert.deepEqual(events, []);
+  batchEnd();
+  assert.deepEqual(events, ["fail connect retryable: cannot connect: overloaded"]);
+  assert.deepEqual([backend.endpoints[0]!.failures, backend.endpoints[0]!.inFlight], [1, 0]);
+});
+
+test("connecting takes too long: another endpoint; no more than so many", () => {
+  const { request, streams, batchEnd } = setUp(5, { attempts: 2, connectMs: 70 });
+  const { events, call } = request();
+  assert.deepEqual(streams[0]!.armed?.ms, 70);
+  streams[0]!.expire();
+  assert.ok(streams[0]!.closed);
+  assert.notEqual(call.endpoint, "192.0.2.1:80");
+  streams[1]!.expire();
+  batchEnd();
+  assert.deepEqual(events, ["fail connect retryable: no connection in time"]);
+  assert.equal(streams.length, 2);
+});
+
+test("the head's time counts while connecting, and is no reason to try elsewhere", () => {
+  const { request, streams, advance } = setUp(2);
+  const { events } = request(GET, 200);
+  assert.equal(streams[0]!.armed?.ms, 200);
+  advance(200);
+  streams[0]!.expire();
+  assert.deepEqual(events, ["fail timeout retryable: no connection in time"]);
+  assert.equal(streams.length, 1);
+});
+
+test("TLS failures have their own source", () => {
+  const { request, streams, batchEnd } = setUp();
+  const { events } = request();
+  streams[0]!.close("tlsFailed");
+  batchEnd();
+  assert.deepEqual(events, ["fail tls retryable: TLS handshake failed"]);
+});
+
+test("the head's time runs from the request's end", () => {
+  const { request, warm } = setUp();
+  const stream = warm();
+  const { call } = request(POST, 100);
+  assert.equal(stream.armed, undefined);
+  call.write(text("abcd"), 0, 4);
+  assert.equal(stream.armed, undefined);
+  call.end();
+  assert.equal(stream.armed!.ms, 100);
+});
+
+test("a body that is not what its length said ends the call and the connection", () => {
+  for (const [body, last] of [
+    ["abcde", "fail send: the request's body is longer than it said"],
+    ["abc", "fail send: the request's body is shorter than it said"],
+  ] as const) {
+    const { request, warm, batchEnd, backend } = setUp();
+    const stream = warm();
+    const { call, events } = request(POST);
+    call.write(text(body), 0, body.length);
+    call.end();
+    assert.deepEqual(events, []);
+    batchEnd();
+    assert.deepEqual(events, [last]);
+    assert.ok(stream.aborted);
+    assert.equal(backend.endpoints[0]!.failures, 0);
+    assert.equal(backend.endpoints[0]!.inFlight, 0);
+  }
+});
+
+test("body before there is a connection is kept up to a bound; a held piece is released", () => {
+  const { request, batchEnd } = setUp(1, { earlyBodyBytes: 10 });
+  const { call, events } = request("POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n");
+  let released = 0;
+  const held = { release: () => void released++ };
+  call.write(text("12345678"), 0, 8, held);
+  call.write(text("12345678"), 0, 8, held);
+  batchEnd();
+  assert.deepEqual(events, ["fail send: too much body before there was a connection"]);
+  assert.equal(released, 2);
+});
+
+test("a head that is too large is refused, a large one is sent", () => {
+  const { request, open, batchEnd } = setUp(1, { requestHeadBytes: 20_000 });
+  const { events } = request(`GET /a HTTP/1.1\r\nHost: x\r\nx-large: ${"y".repeat(15_000)}\r\n\r\n`);
+  assert.match(open(0).sent, /y{15000}\r\n\r\n$/);
+  const large = request(`GET /a HTTP/1.1\r\nHost: x\r\nx-large: ${"y".repeat(21_000)}\r\n\r\n`);
+  batchEnd();
+  assert.deepEqual(large.events, ["fail send: the request's head is too large"]);
+  assert.deepEqual(events, []);
+});
+
+test("a request without a target is refused", () => {
+  const { request, batchEnd } = setUp();
+  const { events } = request("CONNECT x:443 HTTP/1.1\r\nHost: x:443\r\n\r\n");
+  batchEnd();
+  assert.deepEqual(events, ["fail send: the request has no target"]);
+});
+
+test("back-pressure of the request: write says no, drain follows, standstill ends it", () => {
+  const { request, warm } = setUp();
+  const stream = warm();
+  stream.capacity = 10;
+  const { call, events } = request("PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n");
+  assert.equal(call.write(text("abc"), 0, 3), false);
+  stream.drain();
+  assert.deepEqual(events, ["drain"]);
+  assert.equal(stream.armed, undefined);
+  assert.equal(call.write(text("def"), 0, 3), false);
+  stream.expire();
+  assert.deepEqual(events, ["drain", "fail timeout retryable: the request's body is not taken"]);
+});
+
+test("a request's body that moves on slowly is waited for", () => {
+  const { request, warm } = setUp();
+  const stream = warm();
+  stream.capacity = 0;
+  const { call, events } = request(POST);
+  call.write(text("abc"), 0, 3);
+  const kind = stream.armed!.kind;
+  stream.drain(5);
+  stream.armed ??= { kind, ms: 1 };
+  stream.expire();
+  assert.ok(!events.some((event) => event.startsWith("fail")), events.join());
+});
+
+test("a pause asked for with the last piece does not keep the response from ending", () => {
+  const { request, open, pool } = setUp();
+  const { receiver, events } = request();
+  receiver.accepts = false;
+  const stream = open(0);
+  stream.receive("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na");
+  assert.deepEqual(events, ["head 200", "body a", "end"]);
+  assert.ok(!stream.paused);
+  assert.deepEqual(pool.connections, [0, 1]);
+});
+
+test("a response that stops fails, unless it is the receiver that pauses", () => {
+  const { request, open } = setUp();
+  const { call, events } = request();
+  const stream = open(0);
+  stream.receive("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\na");
+  call.pause();
+  assert.equal(stream.armed, undefined);
+  call.resume();
+  stream.expire();
+  assert.deepEqual(events, ["head 200", "body a", "fail timeout: the response stopped"]);
+});
+
+test("cancelled while connecting: the connection serves the next request", () => {
+  const { request, open, streams, pool, backend } = setUp();
+  request().call.cancel();
+  assert.equal(backend.endpoints[0]!.inFlight, 0);
+  const stream = open(0);
+  assert.equal(stream.sent, "");
+  assert.deepEqual(pool.connections, [0, 1]);
+  request();
+  assert.equal(stream.sent, WIRE);
+  assert.equal(streams.length, 1);
+});
+
+test("cancelled before its failure is told: nothing is told", () => {
+  const { request, batchEnd } = setUp(0);
+  const { call, events } = request();
+  call.cancel();
+  batchEnd();
+  assert.deepEqual(events, []);
+});
+
+test("a full endpoint: another healthy one is taken, and none that is ejected", () => {
+  const { request, streams, backend, pool } = setUp(2, { connections: 1 });
+  request();
+  request();
+  assert.notEqual(streams[0]!.peer.host, streams[1]!.peer.host);
+  const ejected = setUp(2, { connections: 1 });
+  ejected.backend.endpoints[1]!.ejectedUntil = Infinity;
+  ejected.request();
+  ejected.request();
+  assert.equal(ejected.streams.length, 1);
+  assert.equal(ejected.pool.pending, 1);
+  assert.deepEqual([pool.pending, backend.endpoints[0]!.inFlight], [0, 1]);
+});
+
+test("who waits: is not started once cancelled, takes the place of a broken connection, follows to another endpoint", () => {
+  const { request, open, streams, pool, backend } = setUp(1, { connections: 1 });
+  const first = request();
+  const second = request();
+  const third = request();
+  second.call.cancel();
+  open(0).reset();
+  assert.deepEqual(first.events, ["fail head retryable: reset before a response"]);
+  assert.equal(streams.length, 2);
+  const fourth = request();
+  assert.equal(pool.pending, 1);
+  const elsewhere = { address: "192.0.2.9", port: 80, weight: 1, ready: true };
+  backend.update({ ...backend.config, endpoints: [elsewhere] });
+  assert.equal(pool.pending, 0);
+  assert.equal(fourth.call.endpoint, "192.0.2.9:80");
+  open(2).receive(NO_CONTENT);
+  open(1).receive(NO_CONTENT);
+  assert.deepEqual([...third.events, ...fourth.events], ["head 204", "end", "head 204", "end"]);
+  assert.deepEqual(second.events, []);
+  assert.deepEqual([streams[1]!.closed, streams[2]!.closed], [true, false], "the old endpoint keeps none");
+  assert.equal(backend.endpoints[0]!.inFlight, 0);
+});
+
+test("ending in order: idle closes, waiting fails, what is under way goes on; closing cuts it", () => {
+  const { request, open, pool, batchEnd, streams } = setUp(1, { connections: 2 });
+  const first = request();
+  const second = request();
+  const third = request();
+  const stream = open(0);
+  stream.receive("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\na");
+  open(1);
+  pool[Symbol.dispose]();
+  assert.deepEqual(third.events, ["fail noEndpoint retryable: the backend is no longer in use"]);
+  stream.receive("b");
+  assert.deepEqual(first.events, ["head 200", "body a", "body b", "end"]);
+  assert.ok(stream.closed);
+  const late = request();
+  batchEnd();
+  assert.deepEqual(late.events, ["fail noEndpoint retryable: the backend is no longer in use"]);
+  pool.close();
+  assert.deepEqual(second.events, ["fail head retryable: shut down"]);
+  assert.ok(streams.every(({ closed }) => closed));
+});
+
+test("a call without a body is used again once it is over, a cancelled one or one with a body is not", () => {
+  const { request, warm } = setUp();
+  const stream = warm();
+  const first = request();
+  assert.notEqual(request().call, first.call);
+  stream.receive(NO_CONTENT);
+  const second = request();
+  assert.equal(second.call, first.call);
+  first.call.cancel();
+  const other = setUp();
+  const used = other.warm();
+  const post = other.request(POST);
+  post.call.write(text("abcd"), 0, 4);
+  post.call.end();
+  used.receive(NO_CONTENT);
+  assert.equal(other.services.spare.includes(post.call as (typeof other.services.spare)[number]), false);
+  const third = other.request();
+  assert.notEqual(third.call, post.call);
+  post.call.cancel();
+  used.receive(NO_CONTENT);
+  assert.deepEqual(third.events, ["head 204", "end"]);
+});
+
+test("a request made while a response is being told takes the same connection", () => {
+  const { request, warm, streams } = setUp();
+  const stream = warm();
+  const { receiver, events } = request();
+  let next: ReturnType<typeof request> | undefined = undefined;
+  receiver.onBodyEnd = () => void (next = request());
+  stream.takeSent();
+  stream.receive(NO_CONTENT);
+  assert.equal(stream.sent, WIRE);
+  stream.receive("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nz");
+  assert.deepEqual([...events, ...next!.events], ["head 204", "head 200", "body z", "end"]);
+  assert.equal(streams.length, 1);
 });
