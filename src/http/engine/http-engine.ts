@@ -3,7 +3,7 @@
  * ALPN over TLS (RFC 7301) and by HTTP/2's preface over plain TCP (prior knowledge, RFC 9113 section 3.3).
  */
 import type { Slab } from "#src/reactor/slab.ts";
-import type { CloseReason, Stream, StreamHandler } from "#src/reactor/stream.ts";
+import type { CloseReason, Stream, StreamHandler, TlsInfo } from "#src/reactor/stream.ts";
 import type { EngineServices, HttpConnection, OpenConnection, PortPlace } from "./services.ts";
 
 const PREFACE = new TextEncoder().encode("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
@@ -72,6 +72,10 @@ export class HttpEngine {
     this.#services.out.flush();
   };
 
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
   /** Hands a stream to its version, whose handler replaces the chooser. */
   choose(stream: Stream, port: PortPlace, version: "h1" | "h2"): HttpConnection {
     const open = version === "h2" ? this.#openH2 : this.#openH1;
@@ -79,7 +83,6 @@ export class HttpEngine {
     stream.handler = connection;
     if (this.#open.length >= this.#sweepAt) this.#sweep();
     this.#open.push({ stream, connection });
-    if (this.#isDraining) connection.drain();
     return connection;
   }
 
@@ -100,19 +103,18 @@ class Chooser implements StreamHandler {
     this.#engine = engine;
   }
 
-  /** The TLS handshake is done. */
+  /** The TLS handshake is done. During a drain the first request is waited for, so that it is answered. */
   onOpen(stream: Stream): void {
-    this.#engine.choose(stream, this.#port, stream.tls?.alpn === "h2" ? "h2" : "h1");
+    if (!this.#engine.isDraining) this.#engine.choose(stream, this.#port, versionOf(stream.tls));
   }
 
   onData(stream: Stream, slab: Slab, start: number, end: number): number {
-    const length = Math.min(end - start, PREFACE.length);
-    let same = 0;
-    while (same < length && slab.bytes[start + same] === PREFACE[same]) same++;
-    // As long as every byte is the preface's, the rest is waited for: no method in use begins with PRI.
-    if (same === length && same < PREFACE.length) return 0;
-    const version = same === PREFACE.length ? "h2" : "h1";
-    return this.#engine.choose(stream, this.#port, version).onData(stream, slab, start, end);
+    const version = stream.tls === undefined ? versionByPreface(slab.bytes, start, end) : versionOf(stream.tls);
+    if (version === undefined) return 0;
+    const connection = this.#engine.choose(stream, this.#port, version);
+    const consumed = connection.onData(stream, slab, start, end);
+    if (this.#engine.isDraining && !stream.closed) connection.drain();
+    return consumed;
   }
 
   onEnd(stream: Stream): void {
@@ -130,4 +132,17 @@ class Chooser implements StreamHandler {
   onClose(_stream: Stream, _reason: CloseReason): void {
     // Nothing is kept.
   }
+}
+
+function versionOf(tls: TlsInfo | undefined): "h1" | "h2" {
+  return tls !== undefined && tls.alpn === "h2" ? "h2" : "h1";
+}
+
+/** As long as every byte is the preface's, the rest is waited for: no method in use begins with PRI. */
+function versionByPreface(bytes: Uint8Array, start: number, end: number): "h1" | "h2" | undefined {
+  const length = Math.min(end - start, PREFACE.length);
+  let same = 0;
+  while (same < length && bytes[start + same] === PREFACE[same]) same++;
+  if (same < length) return "h1";
+  return same === PREFACE.length ? "h2" : undefined;
 }
