@@ -32,15 +32,30 @@ export function writeDemoSecret(directory: string): void {
   writeFileSync(join(directory, "demo-tls.yaml"), formatYaml(secret), { mode: 0o600 });
 }
 
-/** Resolves when all of them listen. */
-export async function startDemoOrigins(): Promise<ChildProcess> {
-  const child = spawn(
-    process.execPath,
-    ["--no-warnings", join(import.meta.dirname, "demo-origins.ts"), String(process.pid)],
-    { stdio: ["ignore", "inherit", "inherit", "ipc"], detached: true },
-  );
-  const [message] = (await Promise.race([once(child, "message"), once(child, "exit")])) as [unknown];
-  if (message !== "ready") throw new StartFault("Cannot start the demo: its origins did not come up");
-  child.channel?.unref();
-  return child;
+/** The demo's backends, in a process of their own. */
+export class DemoOrigins implements AsyncDisposable {
+  readonly #child: ChildProcess;
+
+  private constructor(child: ChildProcess) {
+    this.#child = child;
+  }
+
+  /** Resolves when all of them listen. */
+  static async start(): Promise<DemoOrigins> {
+    const child = spawn(
+      process.execPath,
+      ["--no-warnings", join(import.meta.dirname, "demo-origins.ts"), String(process.pid)],
+      { stdio: ["ignore", "inherit", "inherit", "ipc"], detached: true },
+    );
+    const [message]: unknown[] = await Promise.race([once(child, "message"), once(child, "exit")]);
+    if (message !== "ready") throw new StartFault("Cannot start the demo: its origins did not come up");
+    return new DemoOrigins(child);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const exit = once(this.#child, "exit");
+    this.#child.kill("SIGTERM");
+    await exit;
+  }
 }

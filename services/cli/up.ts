@@ -10,7 +10,7 @@ import { handleSignals } from "#src/process/stop-signals.ts";
 import { type SupervisedService, Supervisor } from "#src/process/supervisor.ts";
 import { describeChange, newFaults } from "./change-line.ts";
 import { type Configuration, WatchedConfiguration } from "./configuration.ts";
-import { DEMO_DIRECTORY, startDemoOrigins, writeDemoSecret } from "./demo.ts";
+import { DEMO_DIRECTORY, DemoOrigins, writeDemoSecret } from "./demo.ts";
 import { RuntimeDirectory } from "./runtime-directory.ts";
 import { takeTour } from "./tour.ts";
 
@@ -62,8 +62,8 @@ export const up = defineCommand({
     if (options.demo) {
       writeDemoSecret(runtime.path);
       directories.push(DEMO_DIRECTORY, join(runtime.path, "demo-tls.yaml"));
-      await startDemoOrigins();
     }
+    await using _origins = options.demo ? await DemoOrigins.start() : undefined;
     await using server = new ConfigServer({ select: (name) => SELECT[name] });
     const publisher = new Publisher(server);
     using configuration = new WatchedConfiguration(directories, (next) => publisher.publish(next));
