@@ -75,7 +75,9 @@ async function withPool(
   assert.deepEqual(faults, []);
 }
 
-for (const host of ["127.0.0.1", "::1"]) {
+const HOSTS = ["127.0.0.1", "::1"];
+
+for (const host of HOSTS) {
   test(`small and large responses over one connection, ${host}`, async () => {
     const server = createHttpServer((request, response) => response.end(Buffer.alloc(Number(request.url!.slice(1)))));
     await withPool(server, host, async (get, pool) => {
