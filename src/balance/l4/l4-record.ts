@@ -47,4 +47,6 @@ export interface L4Observer {
   /** Bytes since the last call, from clients and from endpoints; long connections report as they go. */
   onBytes(receivedBytes: number, sentBytes: number): void;
   onEnd(record: L4Record): void;
+  /** A datagram that no session could be made for: one that a stranger may send by the million, so it has no record. */
+  onDropped(reason: L4Reason): void;
 }
