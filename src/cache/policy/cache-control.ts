@@ -205,3 +205,8 @@ function trimEnd(bytes: Uint8Array, start: number, end: number): number {
 function lower(c: number): number {
   return c >= 65 && c <= 90 ? c | 32 : c;
 }
+
+/** A request's directives, undefined when it has none: the usual case. */
+export function askedBy(request: Message): CacheControl | undefined {
+  return request.hasField(FIELD["cache-control"]) ? new CacheControl().parse(request) : undefined;
+}

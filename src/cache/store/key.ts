@@ -45,14 +45,26 @@ export class CacheKey {
     return true;
   }
 
-  /** Goes on from a request's key to that of its variant. False when it is too long. */
-  extend(request: Message, names: readonly VaryName[]): boolean {
-    if (this.length + 1 > MAX_KEY_BYTES) return false;
-    this.bytes[this.length] = 0;
-    const end = appendVariantKey(request, names, this.bytes, this.length + 1);
+  /** Goes on from a request's key to that of its variant in a generation. False when it is too long. */
+  extend(request: Message, names: readonly VaryName[], generation: number): boolean {
+    if (this.length + 5 > MAX_KEY_BYTES) return false;
+    const { bytes } = this;
+    let at = this.length;
+    bytes[at++] = 0;
+    bytes[at++] = generation & 255;
+    bytes[at++] = (generation >>> 8) & 255;
+    bytes[at++] = (generation >>> 16) & 255;
+    bytes[at++] = generation >>> 24;
+    const end = appendVariantKey(request, names, bytes, at);
     if (end < 0) return false;
     this.#end(end);
     return true;
+  }
+
+  /** Becomes a key that was copied. */
+  set(bytes: Uint8Array): void {
+    this.bytes.set(bytes);
+    this.#end(bytes.length);
   }
 
   copy(): Uint8Array {

@@ -4,7 +4,9 @@
  *
  * The rendered heads are the two forms of the response and the two of the 304 that stands for it, so that a hit writes no field.
  */
+import { MAX_CHUNK_BYTES } from "#src/memory/arena.ts";
 import type { Segment } from "#src/memory/segment.ts";
+import type { Slab } from "#src/reactor/slab.ts";
 
 /** Word offsets. `next` and the owner's mark come first, as in every chunk. */
 const OBJECT = {
@@ -30,6 +32,11 @@ const OBJECT = {
   lastModified: 20,
 } as const;
 const OBJECT_BYTES = 96;
+
+/** Bytes of a chain's chunk before its part of the body: the two words of every chunk. */
+export const CHAIN_HEADER_BYTES = 8;
+/** Body bytes in each chunk of a chain but its last. */
+export const CHAIN_PART_BYTES = MAX_CHUNK_BYTES - CHAIN_HEADER_BYTES;
 
 export const KIND = { response: 1, variants: 2 } as const;
 const FLAG = { noCache: 1, neverStale: 2 } as const;
@@ -94,6 +101,20 @@ export class StoredObject {
     const { view } = this.#segment.slabOf(unit);
     this.receivedAt = view.getFloat64(start + OBJECT.receivedAt * 4, true);
     this.lastModified = view.getFloat64(start + OBJECT.lastModified * 4, true);
+  }
+
+  /** Shows the body's ranges, one after the other. */
+  eachPart(visit: (slab: Slab, start: number, end: number) => void): void {
+    const segment = this.#segment;
+    if (this.chain === 0) {
+      visit(segment.slabOf(this.unit), this.h2NotModifiedEnd, this.h2NotModifiedEnd + this.bodyLength);
+      return;
+    }
+    for (let unit = this.chain, left = this.bodyLength; left > 0; left -= CHAIN_PART_BYTES) {
+      const start = segment.byteOf(unit) + CHAIN_HEADER_BYTES;
+      visit(segment.slabOf(unit), start, start + Math.min(left, CHAIN_PART_BYTES));
+      unit = segment.wordsOf(unit)[segment.wordOf(unit) + OBJECT.next]!;
+    }
   }
 }
 

@@ -205,7 +205,7 @@ test("keys: partitions do not mix, variants differ, too long is refused", () => 
   key.fromRequest(request, 2);
   assert.notEqual(key.text(), one);
   assert.notEqual(key.hash, hash);
-  assert.ok(key.extend(request, varyNames(responseHead(200, "Vary: Accept"), fieldNumber)));
+  assert.ok(key.extend(request, varyNames(responseHead(200, "Vary: Accept"), fieldNumber), 1));
   assert.ok(key.text().endsWith("\0,text/html\0"));
   assert.equal(key.fromRequest(requestHead(`GET http://a/${"x".repeat(MAX_KEY_BYTES)}`), 1), false);
 });
