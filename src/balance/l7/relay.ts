@@ -38,7 +38,7 @@ export interface RelayLoop {
 export class RelayServices {
   readonly loop: RelayLoop;
   /** After so many milliseconds without a byte in either direction an upgraded connection is closed. */
-  readonly tunnelIdleMs: number;
+  tunnelIdleMs: number;
   readonly forwarded = new ForwardedFields();
   readonly spare: Relay[] = [];
 
