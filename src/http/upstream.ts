@@ -56,6 +56,10 @@ export interface UpstreamRequest {
   readonly headTimeoutMs: number;
 }
 
+/**
+ * Over with the receiver's last callback (onBodyEnd, onFail, onUpgrade) or with `cancel`: whoever keeps it longer must not
+ * use it, not even read its endpoint, as it may serve another request by then.
+ */
 export interface UpstreamCall {
   /** Address of the endpoint in use, as `192.0.2.1:80` or `[2001:db8::1]:80`. */
   readonly endpoint: string;
@@ -68,6 +72,9 @@ export interface UpstreamCall {
 }
 
 export interface UpstreamPool {
-  /** Sends the request to an endpoint. The outcome always comes through the receiver, an immediate failure too. */
+  /**
+   * Sends the request to an endpoint. The outcome always comes through the receiver, and never before this has returned:
+   * an immediate failure comes at the batch's end.
+   */
   request(request: UpstreamRequest, receiver: UpstreamReceiver): UpstreamCall;
 }
