@@ -90,33 +90,37 @@ for (const host of HOSTS) {
   });
 }
 
-test("a backend that closes its kept connections loses no request", async () => {
-  const server = createHttpServer((_request, response) => response.end("ok"));
-  await withPool(server, "127.0.0.1", async (get) => {
-    for (let i = 0; i < 20; i++) {
-      const next = get("/");
-      assert.deepEqual(await next, { status: 200, bytes: 2, last: "end" });
-      // The close and the next request cross each other.
-      server.closeAllConnections();
-    }
-  });
-});
-
-test("a backend that lies about its length, closes early, says nothing or is dead", async () => {
-  const server = createServer((socket) => {
-    socket.on("error", () => {});
-    socket.once("data", (data) => {
-      const path = data.toString().split(" ")[1];
-      if (path === "/lies") socket.end("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc");
-      else if (path === "/early") socket.end();
-      else if (path === "/slow") setTimeout(() => socket.destroy(), 1000);
+for (const host of HOSTS) {
+  test(`a backend that closes its kept connections loses no request, ${host}`, async () => {
+    const server = createHttpServer((_request, response) => response.end("ok"));
+    await withPool(server, host, async (get) => {
+      for (let i = 0; i < 20; i++) {
+        const next = get("/");
+        assert.deepEqual(await next, { status: 200, bytes: 2, last: "end" });
+        // The close and the next request cross each other.
+        server.closeAllConnections();
+      }
     });
   });
-  await withPool(server, "127.0.0.1", async (get) => {
-    assert.deepEqual(await get("/lies"), { status: 200, bytes: 3, last: "body" });
-    assert.deepEqual(await get("/early"), { status: 0, bytes: 0, last: "head" });
-    assert.deepEqual(await get("/slow", 50), { status: 0, bytes: 0, last: "timeout" });
-    server.close();
-    assert.deepEqual(await get("/"), { status: 0, bytes: 0, last: "connect" });
+}
+
+for (const host of HOSTS) {
+  test(`a backend that lies about its length, closes early, says nothing or is dead, ${host}`, async () => {
+    const server = createServer((socket) => {
+      socket.on("error", () => {});
+      socket.once("data", (data) => {
+        const path = data.toString().split(" ")[1];
+        if (path === "/lies") socket.end("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc");
+        else if (path === "/early") socket.end();
+        else if (path === "/slow") setTimeout(() => socket.destroy(), 1000);
+      });
+    });
+    await withPool(server, host, async (get) => {
+      assert.deepEqual(await get("/lies"), { status: 200, bytes: 3, last: "body" });
+      assert.deepEqual(await get("/early"), { status: 0, bytes: 0, last: "head" });
+      assert.deepEqual(await get("/slow", 50), { status: 0, bytes: 0, last: "timeout" });
+      server.close();
+      assert.deepEqual(await get("/"), { status: 0, bytes: 0, last: "connect" });
+    });
   });
-});
+}
