@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
@@ -91,4 +91,22 @@ test("lines that cannot be written, and one that is too long, are lost and count
   await writer[Symbol.asyncDispose]();
   closeSync(full);
   assert.deepEqual([queue.dropped, long.dropped], [3, 1]);
+});
+
+test("a pipe that nobody reads holds up neither the process nor its end", async (context) => {
+  const path = place(context);
+  assert.equal(spawnSync("mkfifo", [path]).status, 0);
+  const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const fd = openSync(path, "w");
+  const writer = new LineWriter({ fd });
+  const queue = numbers(writer, 500, 400);
+  for (let i = 0; i < 600; i++) {
+    const record = queue.take();
+    if (record !== undefined) record.number = i;
+  }
+  assert.equal(queue.dropped, 100);
+  await writer[Symbol.asyncDispose]();
+  assert.ok(queue.waiting > 0, "what the pipe has no room for");
+  closeSync(fd);
+  closeSync(reader);
 });

@@ -3,7 +3,7 @@
  * that is used again and again, and a later turn of the event loop makes lines of the waiting records and has them
  * written. Everything is bounded: when the reader is slower than the traffic, records are dropped and counted.
  */
-import { fstatSync, write } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, write, writeSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** Records wait this long for company, so that a line costs a small part of a system call. */
@@ -16,6 +16,8 @@ const LEAVE_MS = 1000;
 const PIPE_BUF = 4096;
 /** Other files are written in larger pieces. Also how much is formatted in one turn of the event loop. */
 const FILE_BYTES = 64 * 1024;
+/** Pieces written in one turn of the event loop, where a write cannot block. */
+const PIECES = 8;
 
 export interface LineWriterOptions {
   /** Open for writing; it stays the caller's. */
@@ -87,6 +89,8 @@ interface LineSource {
 /** One descriptor and the logs that are written to it, each line whole. One write is under way at a time. */
 export class LineWriter implements AsyncDisposable {
   readonly #fd: number;
+  /** #fd is a pipe opened once more by us, so that no write to it waits for its reader. */
+  readonly #isOwn: boolean;
   /** Lines are put together up to this many bytes. */
   readonly #pieceBytes: number;
   readonly #sources: LineSource[] = [];
@@ -98,13 +102,18 @@ export class LineWriter implements AsyncDisposable {
   /** A line that had no room in the last piece. */
   #next: { readonly line: string; readonly source: LineSource } | undefined = undefined;
   #isWriting = false;
+  /** The system has been given a write and has not answered: the descriptor must stay. */
+  #isUnderWay = false;
   #isClosed = false;
   #timer: NodeJS.Timeout | undefined = undefined;
   #immediate: NodeJS.Immediate | undefined = undefined;
 
   constructor(options: LineWriterOptions) {
-    this.#fd = options.fd;
-    this.#pieceBytes = fstatSync(options.fd).isFIFO() ? PIPE_BUF : FILE_BYTES;
+    const isPipe = fstatSync(options.fd).isFIFO();
+    const own = isPipe ? openNonBlocking(options.fd) : undefined;
+    this.#fd = own ?? options.fd;
+    this.#isOwn = own !== undefined;
+    this.#pieceBytes = isPipe ? PIPE_BUF : FILE_BYTES;
   }
 
   /** A further log. Logs take turns. */
@@ -118,9 +127,11 @@ export class LineWriter implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#startPiece();
     for (let waited = 0; this.#isBusy() && waited < LEAVE_MS; waited += RETRY_MS) await sleep(RETRY_MS);
+    if (this.#isClosed) return;
     this.#isClosed = true;
     clearTimeout(this.#timer);
     clearImmediate(this.#immediate);
+    if (this.#isOwn && !this.#isUnderWay) closeSync(this.#fd);
   }
 
   #isBusy(): boolean {
@@ -145,10 +156,24 @@ export class LineWriter implements AsyncDisposable {
 
   #startPiece(): void {
     if (this.#isWriting || this.#isClosed) return;
-    this.#at = this.#end = 0;
-    this.#lines.length = 0;
-    this.#gather();
-    if (this.#end > 0) this.#writePiece();
+    for (let pieces = 0; pieces < PIECES; pieces++) {
+      this.#at = this.#end = 0;
+      this.#lines.length = 0;
+      this.#gather();
+      if (this.#end === 0) return;
+      if (!this.#isOwn || !this.#writeNow()) return this.#writePiece();
+    }
+    this.#wake(true);
+  }
+
+  /** False when the pipe is full. All of a piece or nothing is written: it is no longer than PIPE_BUF. */
+  #writeNow(): boolean {
+    try {
+      writeSync(this.#fd, this.#bytes, this.#at, this.#end - this.#at);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /** Fills the piece with whole lines, a line from each log in turn. */
@@ -185,8 +210,13 @@ export class LineWriter implements AsyncDisposable {
 
   #writePiece(): void {
     this.#isWriting = true;
+    this.#isUnderWay = true;
     write(this.#fd, this.#bytes, this.#at, this.#end - this.#at, null, (error, written) => {
-      if (this.#isClosed) return;
+      this.#isUnderWay = false;
+      if (this.#isClosed) {
+        if (this.#isOwn) closeSync(this.#fd);
+        return;
+      }
       if (error?.code === "EAGAIN") {
         this.#timer = setTimeout(() => {
           this.#timer = undefined;
@@ -206,5 +236,14 @@ export class LineWriter implements AsyncDisposable {
   #lose(): void {
     for (const source of this.#lines) source.dropped++;
     this.#at = this.#end;
+  }
+}
+
+/** The pipe behind a descriptor, opened anew; undefined when that is not allowed (it may be another user's). */
+function openNonBlocking(fd: number): number | undefined {
+  try {
+    return openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK);
+  } catch {
+    return undefined;
   }
 }
