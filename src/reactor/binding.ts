@@ -92,11 +92,7 @@ function libraryOf(path: string | null): DynamicLibrary {
 export function registerCallback<
   const A extends readonly Exclude<keyof CallbackTypes, "void">[],
   const R extends "void" | "int32" | "pointer",
->(
-  parameters: A,
-  result: R,
-  callback: (...args: { [K in keyof A]: CallbackTypes[A[K]] }) => CallbackTypes[R],
-): bigint {
+>(parameters: A, result: R, callback: (...args: { [K in keyof A]: CallbackTypes[A[K]] }) => CallbackTypes[R]): bigint {
   return owner!.registerCallback({ arguments: parameters, return: result }, callback as CallbackFunction);
 }
 

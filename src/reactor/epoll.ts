@@ -11,7 +11,13 @@ export function createEpoll(): number {
 }
 
 /** EPOLL_CTL_ADD, _MOD or _DEL of `fd`. */
-export function controlEpoll(epoll: number, operation: number, fd: number, interest: number, generation: number): number {
+export function controlEpoll(
+  epoll: number,
+  operation: number,
+  fd: number,
+  interest: number,
+  generation: number,
+): number {
   if (epoll < 0 || fd < 0) return -EBADF;
   event.view.setUint32(EPOLL_EVENT.events, interest, true);
   event.view.setInt32(EPOLL_EVENT.data, fd, true);

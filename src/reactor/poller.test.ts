@@ -135,7 +135,7 @@ test("timers go on while the loop is busy, and `now` does not move inside a batc
   let moved = 0;
   probe.action = () => {
     const before = poller.now;
-    for (const end = performance.now() + 0.2; performance.now() < end; );
+    for (const end = performance.now() + 0.2; performance.now() < end;);
     if (poller.now !== before) moved++;
     probe.signal();
   };

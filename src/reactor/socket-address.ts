@@ -44,7 +44,11 @@ export function decodeSocketAddress(slab: Slab, offset: number): Address {
 /** An Address from the four big-endian words of an IPv6 address; `::ffff:a.b.c.d` is IPv4. */
 export function decodeWords(a: number, b: number, c: number, d: number, port: number): Address {
   if (a === 0 && b === 0 && c === 0xffff) return { family: 4, host: v4Text(d), port };
-  return { family: 6, host: v6Text([a >>> 16, a & 0xffff, b >>> 16, b & 0xffff, c >>> 16, c & 0xffff, d >>> 16, d & 0xffff]), port };
+  return {
+    family: 6,
+    host: v6Text([a >>> 16, a & 0xffff, b >>> 16, b & 0xffff, c >>> 16, c & 0xffff, d >>> 16, d & 0xffff]),
+    port,
+  };
 }
 
 function v4Text(word: number): string {

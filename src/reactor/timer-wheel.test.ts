@@ -127,9 +127,15 @@ test("when one comes due it may disarm, remove or arm another of the same slot",
     first.onDue = (kind) => void first.fired.push({ kind, at: loop.now });
   };
   loop.advance(400);
-  assert.deepEqual(owners.map((owner) => owner.fired.length), [0, 0, 0, 1]);
+  assert.deepEqual(
+    owners.map((owner) => owner.fired.length),
+    [0, 0, 0, 1],
+  );
   loop.advance(1_000);
-  assert.deepEqual(owners[2]!.fired.map(({ kind }) => kind), [2]);
+  assert.deepEqual(
+    owners[2]!.fired.map(({ kind }) => kind),
+    [2],
+  );
 });
 
 test("after a long stop of the process everything due comes at the next tick", () => {
