@@ -15,7 +15,7 @@ import { defineService } from "#src/process/service.ts";
 import { Poller } from "#src/reactor/poller.ts";
 import { Tcp } from "#src/reactor/tcp.ts";
 import { CertificateTable } from "#src/reactor/tls/certificate-store.ts";
-import { createIdentity } from "#src/reactor/tls/tls-identity.ts";
+import { createIdentity, type IdentityOptions } from "#src/reactor/tls/tls-identity.ts";
 import { TICKET_KEY_BYTES, TlsServer } from "#src/reactor/tls/tls-server.ts";
 import { Tls } from "#src/reactor/tls/tls.ts";
 import { ZoneTable } from "./zone-table.ts";
@@ -48,6 +48,12 @@ export const service = defineService({
     zoneSerial: gauge("fairway_dns_zone_serial", "Serial number of the zone that is served.", ZONE_DIMENSION),
   },
   tcpPorts: ({ port, tlsPort, tlsCertificate }) => (tlsCertificate === "" ? [port] : [port, tlsPort]),
+  // What is wrong with the options is said once, before there are data processes.
+  async main({ options }) {
+    checkBind(options);
+    readCertificate(options);
+    return { [Symbol.asyncDispose]: () => Promise.resolve() };
+  },
   async data({ options, metrics, log, index }) {
     await using building = new AsyncDisposableStack();
     const poller = building.use(new Poller({ onFault: (error) => log.error("fault in a batch", { error }) }));
@@ -93,21 +99,13 @@ interface TlsOptions {
   readonly tlsKey: string;
 }
 
-/** Undefined without a certificate. Each process has ticket keys of its own: a session is resumed where it began. */
-function openTls(poller: Poller, stack: AsyncDisposableStack, options: TlsOptions): TlsServer | undefined {
-  const { tlsCertificate, tlsKey } = options;
+/** The files' contents, undefined when there is to be no TLS. */
+function readCertificate({ tlsCertificate, tlsKey }: TlsOptions): IdentityOptions | undefined {
   if (tlsCertificate === "" && tlsKey === "") return undefined;
   if (tlsCertificate === "" || tlsKey === "") {
     throw new StartFault("Cannot serve DNS over TLS: give both --tls-certificate and --tls-key", 2);
   }
-  const tls = stack.use(new Tls(poller));
-  const identity = createIdentity(tls, { chainPem: readPem(tlsCertificate), keyPem: readPem(tlsKey) });
-  if ("reason" in identity) throw new StartFault(`Cannot use the certificate ${tlsCertificate}: ${identity.reason}`);
-  stack.use(identity);
-  const certificates = new CertificateTable();
-  certificates.replace([{ name: "", identity }]);
-  const ticketKeys = randomBytes(TICKET_KEY_BYTES);
-  return stack.use(new TlsServer(tls, { certificates, alpn: ["dot"], ticketKeys, handshakeMs: HANDSHAKE_MS }));
+  return { chainPem: readPem(tlsCertificate), keyPem: readPem(tlsKey) };
 }
 
 function readPem(path: string): string {
@@ -116,6 +114,22 @@ function readPem(path: string): string {
   } catch (error) {
     throw new StartFault(`Cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`);
   }
+}
+
+/** Undefined without a certificate. Each process has ticket keys of its own: a session is resumed where it began. */
+function openTls(poller: Poller, stack: AsyncDisposableStack, options: TlsOptions): TlsServer | undefined {
+  const pem = readCertificate(options);
+  if (pem === undefined) return undefined;
+  const tls = stack.use(new Tls(poller));
+  const identity = createIdentity(tls, pem);
+  if ("reason" in identity) {
+    throw new StartFault(`Cannot use the certificate ${options.tlsCertificate}: ${identity.reason}`);
+  }
+  stack.use(identity);
+  const certificates = new CertificateTable();
+  certificates.replace([{ name: "", identity }]);
+  const ticketKeys = randomBytes(TICKET_KEY_BYTES);
+  return stack.use(new TlsServer(tls, { certificates, alpn: ["dot"], ticketKeys, handshakeMs: HANDSHAKE_MS }));
 }
 
 if (import.meta.main) await service.run();

@@ -69,6 +69,12 @@ export const service = defineService({
     ),
   },
   tcpPorts: ({ port }) => [port],
+  // What is wrong with the options is said once, before there are data processes.
+  async main({ options }) {
+    checkBind(options);
+    readServers(options);
+    return { [Symbol.asyncDispose]: () => Promise.resolve() };
+  },
   async data({ options, metrics, log }) {
     const { hints, stubs, isAllowed, isAskable } = readServers(options);
     await using building = new AsyncDisposableStack();

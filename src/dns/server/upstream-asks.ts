@@ -36,6 +36,18 @@ export interface UpstreamAsksOptions {
 const PREFIX_BYTES = 2;
 /** Datagrams that do not answer the question, from its server's address: somebody guesses. */
 const MAX_FORGED = 16;
+/**
+ * The right id, but not the question's letter case: a server that does not keep it, or somebody who guesses well. As if
+ * the answer were truncated, the resolver asks again by TCP, where there is no guessing.
+ */
+const ASK_BY_TCP: Response = {
+  rcode: 0,
+  authoritative: false,
+  truncated: true,
+  answer: [],
+  authority: [],
+  additional: [],
+};
 /** A connection has a handshake before its question, and a lost SYN is sent again only after a second. */
 const TCP_TIMEOUT_FACTOR = 2;
 const MIN_TCP_TIMEOUT_MS = 1_500;
@@ -151,6 +163,7 @@ class UdpFlight implements Flight, UdpClientHandler, DeadlineOwner {
   onDatagram(_client: UdpClient, slab: Slab, start: number, length: number): void {
     const response = decodeResponse(slab.bytes, start, start + length, this.#asked!);
     if (typeof response !== "string") this.#land(response);
+    else if (response === "wrongQuestion") this.#land(ASK_BY_TCP);
     else if (++this.#forged === MAX_FORGED) this.#land("forged");
   }
 

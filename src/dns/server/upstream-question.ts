@@ -16,6 +16,7 @@ export interface UpstreamQuestion {
   /** Name key: lower-case wire bytes, one character a byte. */
   readonly name: string;
   readonly type: number;
+  readonly transport: "udp" | "tcp";
   readonly edns: boolean;
 }
 
@@ -25,11 +26,12 @@ export class QuestionWriter {
   /** Bytes of the question written last. */
   length = 0;
 
-  /** Writes the question at `start` of `bytes`, without RD, in random letter case. Returns what its answer must repeat. */
+  /** Writes the question at `start` of `bytes`, without RD. Returns what its answer must repeat. */
   write(question: UpstreamQuestion, bytes: Uint8Array, start: number): AskedQuestion {
     randomFillSync(this.#random);
     const id = (this.#random[0]! << 8) | this.#random[1]!;
-    const name = this.#mixCase(question.name);
+    // Nobody forges answers over TCP from afar, and a few servers give names back in lower case.
+    const name = question.transport === "udp" ? this.#mixCase(question.name) : Buffer.from(question.name, "latin1");
     this.#writer.begin(bytes, start, QUESTION_BYTES, id, 0);
     this.#writer.question(name, question.type, CLASS.IN);
     if (question.edns) this.#writer.edns({ udpSize: EDNS_UDP_SIZE, rcode: 0, dnssecOk: false });

@@ -1,0 +1,94 @@
+/** A service started as a program of its own, configured over a config stream, for integration tests. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Entry } from "#src/config/model.ts";
+import { ConfigServer, type Liveness } from "#src/config/stream/server.ts";
+
+const START_MS = 15_000;
+
+/** A TCP port that is free on loopback now, and for UDP most likely too. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+export class ServiceProcess implements AsyncDisposable {
+  readonly #child: ChildProcess;
+  readonly #server: ConfigServer;
+  readonly #folder: string;
+  readonly #closed: Promise<number | null>;
+  readonly #admin = Promise.withResolvers<string>();
+  #errors = "";
+
+  private constructor(child: ChildProcess, server: ConfigServer, folder: string) {
+    this.#child = child;
+    this.#server = server;
+    this.#folder = folder;
+    this.#closed = once(child, "close").then(([code]: (number | null)[]) => code ?? null);
+    createInterface({ input: child.stdout! }).on("line", (line) => {
+      const { event, admin } = JSON.parse(line) as { event?: string; admin?: string };
+      if (event === "ready") this.#admin.resolve(admin ?? "");
+    });
+    child.stderr!.on("data", (bytes: Buffer) => (this.#errors += bytes.toString()));
+    void this.#closed.then(() => this.#admin.reject(new Error(`The service has ended: ${this.#errors}`)));
+  }
+
+  /** Starts `services/NAME/main.ts` with one worker; resolves when it is ready. */
+  static async start(name: string, args: readonly string[], entries: readonly Entry[]): Promise<ServiceProcess> {
+    const folder = mkdtempSync(join(tmpdir(), `fairway-${name}-`));
+    const socket = join(folder, "config");
+    const server = new ConfigServer({ select: () => () => true });
+    await server.listen(socket);
+    server.publish(entries);
+    const main = join(import.meta.dirname, "../../services", name, "main.ts");
+    const frame = ["--workers=1", "--admin-port=0", `--config-socket=${socket}`];
+    const child = spawn(process.execPath, ["--no-warnings", main, ...frame, ...args], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const service = new ServiceProcess(child, server, folder);
+    const timer = setTimeout(() => child.kill("SIGKILL"), START_MS);
+    try {
+      await service.#admin.promise;
+      return service;
+    } catch (error) {
+      await service[Symbol.asyncDispose]();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Makes this the configuration and waits until the service has taken it. */
+  async publish(entries: readonly Entry[]): Promise<readonly Liveness[]> {
+    return this.#server.publish(entries).live;
+  }
+
+  /** The value of a series as the admin endpoint tells it; NaN when there is none. */
+  async metric(series: string): Promise<number> {
+    const response = await fetch(`http://${await this.#admin.promise}/metrics`);
+    const line = (await response.text()).split("\n").find((one) => one.startsWith(`${series} `));
+    return Number(line?.slice(series.length + 1));
+  }
+
+  /** Asks it to end; its exit code. */
+  async stop(): Promise<number | null> {
+    this.#child.kill("SIGTERM");
+    return this.#closed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#child.exitCode === null) this.#child.kill("SIGKILL");
+    await this.#closed;
+    await this.#server[Symbol.asyncDispose]();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
