@@ -226,21 +226,13 @@ export class TcpRelay implements StreamHandler {
   }
 }
 
+const SHARED_REASONS: Readonly<Partial<Record<CloseReason, L4Reason>>> = {
+  done: "done",
+  overloaded: "overloaded",
+  shutdown: "shutdown",
+  error: "error",
+};
+
 function relayReason(isClient: boolean, reason: CloseReason): L4Reason {
-  switch (reason) {
-    case "done":
-    case "overloaded":
-    case "shutdown":
-      return reason;
-    case "reset":
-    case "peerClosed":
-    case "timeout":
-    case "refused":
-    case "unreachable":
-      return isClient ? "clientReset" : "endpointReset";
-    case "tlsFailed":
-    case "badInput":
-    case "error":
-      return "error";
-  }
+  return SHARED_REASONS[reason] ?? (isClient ? "clientReset" : "endpointReset");
 }

@@ -2,7 +2,7 @@
 import type { Address } from "#src/net/address.ts";
 import { Datagrams } from "#src/reactor/datagrams.ts";
 import type { Poller } from "#src/reactor/poller.ts";
-import { Slab } from "#src/reactor/slab.ts";
+import type { Slab } from "#src/reactor/slab.ts";
 import { SocketAddress } from "#src/reactor/socket-address.ts";
 import { Deadline, type DeadlineOwner } from "#src/reactor/timer-wheel.ts";
 import { UdpClient, type UdpClientHandler } from "#src/reactor/udp-client.ts";
