@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import { BackendPool } from "#src/balance/pool.ts";
 import type { BackendConfig } from "#src/config/model.ts";
 import type { LateTask } from "#src/reactor/poller.ts";
@@ -510,6 +511,28 @@ test("a request goes again once only, and on a fresh connection", () => {
   assert.equal(pool.counts.retries, 1);
 });
 
+test("a request that goes again on a used connection after all does not go a third time", () => {
+  const { request, warm, open, streams } = setUp(1, { connections: 1 });
+  const stream = warm();
+  const { events } = request();
+  const waiting = request();
+  stream.reset();
+  assert.equal(streams.length, 2, "the place goes to the one that waited");
+  const second = open(1);
+  second.receive(NO_CONTENT);
+  assert.deepEqual(waiting.events, ["head 204", "end"]);
+  assert.equal(second.sent, WIRE + WIRE);
+  second.reset();
+  assert.deepEqual(events, ["fail head retryable: reset before a response"]);
+});
+
+test("an idle connection that broke in this batch, which was not told yet, is not used", () => {
+  const { request, warm, streams } = setUp();
+  warm().closed = true;
+  request();
+  assert.equal(streams.length, 2);
+});
+
 test("a POST whose body had not begun goes again on a fresh connection, one whose body had does not", () => {
   const early = setUp();
   const stale = early.warm();
@@ -795,4 +818,95 @@ test("a request made while a response is being told takes the same connection", 
   stream.receive("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nz");
   assert.deepEqual([...events, ...next!.events], ["head 204", "head 200", "body z", "end"]);
   assert.equal(streams.length, 1);
+});
+
+type Step =
+  | { readonly do: "request"; readonly text: string; readonly headMs: number }
+  | { readonly do: "open" | "input" | "end" | "reset" | "refuse" | "expire" | "drain"; readonly stream: number }
+  | { readonly do: "write" | "finish" | "cancel" | "pause" | "resume"; readonly call: number }
+  | { readonly do: "batchEnd" | "update" };
+
+const CHUNKED_POST = "POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+const which = fc.nat({ max: 5 });
+const step: fc.Arbitrary<Step> = fc.oneof(
+  fc.record({
+    do: fc.constant("request" as const),
+    text: fc.constantFrom(GET, GET, POST, CHUNKED_POST),
+    headMs: fc.constantFrom(0, 100),
+  }),
+  fc.record({
+    do: fc.constantFrom("open", "open", "input", "input", "end", "reset", "refuse", "expire", "drain"),
+    stream: which,
+  }),
+  fc.record({ do: fc.constantFrom("write", "finish", "cancel", "pause", "resume"), call: which }),
+  fc.record({ do: fc.constantFrom("batchEnd" as const, "update" as const) }),
+);
+const pieces = fc.constantFrom(
+  NO_CONTENT,
+  "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc",
+  "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+  "2\r\nhi\r\n0\r\n\r\n",
+  "HTTP/1.1 200 OK\r\n\r\nxyz",
+  "HTTP/1.1 20",
+);
+
+test("whatever happens in whatever order, every call that is not cancelled ends once, and nothing stays counted", () => {
+  fc.assert(
+    fc.property(fc.array(fc.tuple(step, pieces), { maxLength: 60 }), (steps) => {
+      const { pool, backend, streams, request, batchEnd } = setUp(2, { connections: 1, pending: 2 });
+      const first = backend.endpoints.slice();
+      const calls: (ReturnType<typeof request> & { isCancelled: boolean })[] = [];
+      const opened = new Set<FakeStream>();
+      const isOver = (events: readonly string[]): boolean => /^(end|fail|upgrade)/.test(events.at(-1) ?? "");
+      const onStream = (kind: string, stream: FakeStream, input: string): void => {
+        if (stream.closed) return;
+        if (kind === "open" && !opened.has(stream)) {
+          opened.add(stream);
+          stream.handler.onOpen(stream);
+        } else if (kind === "refuse" && !opened.has(stream)) stream.close("refused");
+        else if (kind === "expire") stream.expire();
+        else if (!opened.has(stream)) return;
+        else if (kind === "input") stream.receive(input);
+        else if (kind === "end") stream.endInput();
+        else if (kind === "reset") stream.reset();
+        else if (kind === "drain") stream.drain();
+      };
+      const onCall = (kind: string, one: (typeof calls)[number]): void => {
+        if (one.isCancelled || isOver(one.events)) return;
+        if (kind === "write") one.call.write(text("ab"), 0, 2);
+        else if (kind === "finish") one.call.end();
+        else if (kind === "pause") one.call.pause();
+        else if (kind === "resume") one.call.resume();
+        else {
+          one.isCancelled = true;
+          one.events.push("cancelled");
+          one.call.cancel();
+        }
+      };
+      for (const [action, input] of steps) {
+        if (action.do === "request") calls.push({ ...request(action.text, action.headMs), isCancelled: false });
+        else if (action.do === "batchEnd") batchEnd();
+        else if (action.do === "update")
+          backend.update({ ...backend.config, endpoints: backend.config.endpoints.slice(1) });
+        else if ("stream" in action) {
+          const stream = streams[streams.length - 1 - action.stream];
+          if (stream !== undefined) onStream(action.do, stream, input);
+        } else if ("call" in action) {
+          const one = calls[calls.length - 1 - action.call];
+          if (one !== undefined) onCall(action.do, one);
+        }
+      }
+      pool.close();
+      batchEnd();
+      for (const { events, isCancelled } of calls) {
+        const last = isCancelled ? "cancelled" : "end, fail or upgrade";
+        assert.ok(isCancelled ? events.at(-1) === last : isOver(events), events.join());
+        assert.equal(events.filter((event) => isOver([event])).length, isCancelled ? 0 : 1, events.join());
+      }
+      for (const endpoint of first) assert.equal(endpoint.inFlight, 0);
+      assert.deepEqual([pool.connections, pool.pending], [[0, 0], 0]);
+      assert.ok(streams.every(({ closed }) => closed));
+    }),
+    { numRuns: 500 },
+  );
 });
