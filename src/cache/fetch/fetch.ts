@@ -248,8 +248,7 @@ export class Fetch implements UpstreamReceiver, StoreWaiter {
 
   #mayShareWith(exchange: Exchange): boolean {
     const arrival = this.#arrival;
-    if (arrival === undefined || arrival.verdict !== "storable" || this.#invalidated || this.#gathering.exceeded)
-      return false;
+    if (arrival?.verdict !== "storable" || this.#invalidated || this.#gathering.exceeded) return false;
     const asked = askedBy(exchange.request);
     if (reuse(arrival, this.#age(arrival), asked) !== "fresh") return false;
     return isSameVariant(this.#plan.request, exchange.request, arrival.vary);
