@@ -30,7 +30,7 @@ export class L4Log {
     this.#wall = wall;
     this.#queue = writer.queue({
       capacity: CAPACITY,
-      make: () => ({ record: undefined, time: 0 }),
+      make: emptyWaiting,
       format: formatLine,
     });
   }
@@ -56,6 +56,8 @@ export class L4Log {
     waiting.time = this.#wall();
   }
 }
+
+const emptyWaiting = (): Waiting => ({ record: undefined, time: 0 });
 
 function formatLine(waiting: Waiting): string {
   const { record, time } = waiting;

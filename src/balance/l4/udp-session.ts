@@ -30,6 +30,8 @@ export interface UdpClientName {
   readonly hash: number;
 }
 
+/** Endpoints tried for a new session when there is no way to one. */
+const MAX_TRIES = 3;
 /** How long a session trusts that its endpoint is still one to be used. */
 const RECHECK_MS = 1_000;
 
@@ -74,10 +76,18 @@ export class UdpSession implements TableEntry<UdpSession>, UdpClientHandler {
   }
 
   /** Chooses an endpoint and opens the way to it. */
-  connect(): "open" | "noBackend" | "overloaded" {
-    const endpoint = this.pool.pick(this.#key);
-    if (endpoint === undefined) return "noBackend";
-    return this.#use(endpoint) ? "open" : "overloaded";
+  connect(): "open" | "noBackend" | "connectFailed" | "overloaded" {
+    const tried: Endpoint[] = [];
+    while (tried.length < MAX_TRIES) {
+      const endpoint = this.pool.pick(this.#key, tried);
+      if (endpoint === undefined) break;
+      const result = this.#use(endpoint);
+      if (result === 0) return "open";
+      if (!isUnreachable(result)) return "overloaded";
+      this.pool.failed(endpoint);
+      tried.push(endpoint);
+    }
+    return tried.length === 0 ? "noBackend" : "connectFailed";
   }
 
   /** A datagram from the client. What the endpoint's queue has no room for is lost, as on the network. */
@@ -128,16 +138,16 @@ export class UdpSession implements TableEntry<UdpSession>, UdpClientHandler {
     if (other !== undefined) this.#use(other);
   }
 
-  /** Without a descriptor for the new way the old one stays. */
-  #use(endpoint: Endpoint): boolean {
+  /** 0, or the negative error number of the way that cannot be opened: then the old one stays. */
+  #use(endpoint: Endpoint): number {
     const link = this.#holder.openLink(endpoint.address, this);
-    if (typeof link === "number") return false;
+    if (typeof link === "number") return link;
     this.#link?.[Symbol.dispose]();
     this.#link = link;
     if (this.#endpoint !== undefined) this.#endpoint.inFlight--;
     this.#endpoint = endpoint;
     endpoint.inFlight++;
-    return true;
+    return 0;
   }
 }
 
