@@ -11,7 +11,7 @@ import { FieldEdits } from "#src/http/field-edits.ts";
 import type { Stage } from "#src/http/stage.ts";
 import type { UpstreamPool } from "#src/http/upstream.ts";
 import { compileConditions, type Conditions } from "./conditions.ts";
-import { modifyHeaders, ResponseHeaderStage } from "./header-modifier.ts";
+import { headerEdits, ResponseHeaderStage } from "./header-modifier.ts";
 import { HostTable } from "./host-table.ts";
 import { compilePath } from "./path-modifier.ts";
 import { PathTable } from "./path-table.ts";
@@ -20,7 +20,7 @@ import { RedirectStage } from "./redirect.ts";
 import { RelayStage } from "./relay-stage.ts";
 import type { RelayServices } from "./relay.ts";
 import { RouteStage, type ListenerRoutes, type RouteMatch } from "./route-stage.ts";
-import { RuleUpstream } from "./rule-upstream.ts";
+import { RuleUpstream, type RuleChanges } from "./rule-upstream.ts";
 import { WeightedChoice } from "./weighted-choice.ts";
 
 export interface RouteSources {
@@ -146,9 +146,8 @@ class RuleCompiler {
 
   #compile(route: HttpRouteConfig, rule: HttpRuleConfig, matched: string): readonly Stage[] {
     const stages: Stage[] = [];
-    const response = new FieldEdits();
-    for (const filter of rule.filters) if (filter.type === "ResponseHeaderModifier") modifyHeaders(response, filter);
-    if (!response.empty) stages.push(new ResponseHeaderStage(response));
+    const modifier = rule.filters.find((filter) => filter.type === "ResponseHeaderModifier");
+    if (modifier !== undefined) stages.push(new ResponseHeaderStage(headerEdits(modifier)));
     const redirect = rule.filters.find((filter) => filter.type === "RequestRedirect");
     if (redirect !== undefined) return [...stages, new RedirectStage(redirect, this.#port, matched)];
     const { upstreamOf, front, relay } = this.#sources;
@@ -161,16 +160,17 @@ class RuleCompiler {
   }
 }
 
-function changesOf(filters: readonly HttpFilterConfig[], matched: string) {
-  const edits = new FieldEdits();
-  let path = undefined;
-  for (const filter of filters) {
-    if (filter.type === "RequestHeaderModifier") modifyHeaders(edits, filter);
-    if (filter.type !== "URLRewrite") continue;
-    if (filter.hostname !== "") edits.authority = Buffer.from(filter.hostname, "latin1");
-    if (filter.path !== undefined) path = compilePath(filter.path, matched);
+/** Gateway API allows each of these filters once in a rule. */
+function changesOf(filters: readonly HttpFilterConfig[], matched: string): RuleChanges {
+  const modifier = filters.find((filter) => filter.type === "RequestHeaderModifier");
+  const rewrite = filters.find((filter) => filter.type === "URLRewrite");
+  let edits = modifier === undefined ? undefined : headerEdits(modifier);
+  if (rewrite === undefined) return { edits, path: undefined };
+  if (rewrite.hostname !== "") {
+    edits ??= new FieldEdits();
+    edits.authority = Buffer.from(rewrite.hostname, "latin1");
   }
-  return { edits: edits.empty ? undefined : edits, path };
+  return { edits, path: rewrite.path === undefined ? undefined : compilePath(rewrite.path, matched) };
 }
 
 const replacesPrefix = (filter: HttpFilterConfig): boolean =>

@@ -2,7 +2,7 @@
 import type { HeaderModifier } from "#src/config/model.ts";
 import type { Exchange } from "#src/http/exchange.ts";
 import { FIELD, fieldNumber } from "#src/http/field.ts";
-import type { FieldEdits } from "#src/http/field-edits.ts";
+import { FieldEdits } from "#src/http/field-edits.ts";
 import { HOP_BY_HOP, type Message } from "#src/http/message.ts";
 import type { Stage } from "#src/http/stage.ts";
 import { applyAfter } from "./edit-order.ts";
@@ -13,7 +13,8 @@ const isFraming = (name: string): boolean => {
   return id === FIELD["content-length"] || HOP_BY_HOP.includes(id);
 };
 
-export function modifyHeaders(edits: FieldEdits, modifier: HeaderModifier): void {
+export function headerEdits(modifier: HeaderModifier): FieldEdits {
+  const edits = new FieldEdits();
   for (const name of modifier.remove) if (!isFraming(name)) edits.remove(name);
   for (const { name, value } of modifier.set) {
     // A head has exactly one Host, which stands before all fields.
@@ -23,6 +24,7 @@ export function modifyHeaders(edits: FieldEdits, modifier: HeaderModifier): void
   for (const { name, value } of modifier.add) {
     if (name.toLowerCase() !== "host" && !isFraming(name)) edits.add(name, value);
   }
+  return edits;
 }
 
 /** Changes the heads of all responses of a rule: a backend's, a cached one, and those made here. */

@@ -13,6 +13,9 @@ export interface PathMatch {
   readonly conditions: Conditions;
 }
 
+/** Most hosts have only prefixes: they share this. */
+const NO_EXACT: ByteMap<never> = new ByteMap<never>([]);
+
 export class PathTable<Match extends PathMatch> {
   readonly #exact: ByteMap<readonly Match[]>;
   readonly #prefixes: ByteMap<readonly Match[]>;
@@ -28,7 +31,7 @@ export class PathTable<Match extends PathMatch> {
       if (match.path.type === "Exact") append(exact, match.path.value, match);
       else append(prefixes, withoutFinalSlash(match.path.value), match);
     }
-    this.#exact = new ByteMap(exact);
+    this.#exact = exact.size === 0 ? NO_EXACT : new ByteMap(exact);
     this.#prefixes = new ByteMap(prefixes);
     this.#ends = new Int32Array(this.#prefixes.longest + 1);
     this.#hashes = new Int32Array(this.#prefixes.longest + 1);

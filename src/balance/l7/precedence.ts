@@ -25,9 +25,15 @@ export function byPrecedence(a: Ranked, b: Ranked): number {
   );
 }
 
+/** As Kubernetes writes times: whole seconds in UTC, which sort as text. */
+const PLAIN_LENGTH = "2026-01-01T00:00:00Z".length;
+
 /** Older first; what has no time last. */
 function byAge(a: string, b: string): number {
   if (a === b) return 0;
   if (a === "" || b === "") return a === "" ? 1 : -1;
+  if (a.length === PLAIN_LENGTH && b.length === PLAIN_LENGTH && a.endsWith("Z") && b.endsWith("Z")) {
+    return a < b ? -1 : 1;
+  }
   return Date.parse(a) - Date.parse(b);
 }

@@ -1,6 +1,7 @@
 /** The relay over real sockets: node's client in front, node's own servers and misbehaving ones behind. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import http2, { type ClientHttp2Session, type ClientHttp2Stream } from "node:http2";
 import http, { type IncomingMessage, type RequestOptions } from "node:http";
 import net from "node:net";
 import { test } from "node:test";
@@ -434,5 +435,51 @@ test("a client that goes takes its request to the backend with it", async () => 
   await here.promise;
   client.resetAndDestroy();
   await gone.promise;
+  assert.equal(world.relay.spare.length, 1);
+});
+
+/** The answer to one request on an HTTP/2 session. */
+async function askH2(session: ClientHttp2Session, method: string, body: Buffer | undefined) {
+  const stream: ClientHttp2Stream = session.request({ ":method": method, ":path": "/" });
+  const answered = once(stream, "response");
+  const pieces: Buffer[] = [];
+  stream.on("data", (piece: Buffer) => pieces.push(piece));
+  stream.end(body);
+  const [head] = (await answered) as [Record<string, unknown>];
+  await once(stream, "close");
+  return { head, body: Buffer.concat(pieces), reset: stream.rstCode };
+}
+
+test("HTTP/2 clients: bodies both ways, HEAD, failures", async () => {
+  await using world = await inFrontOf(echo());
+  const session = http2.connect(`http://127.0.0.1:${world.port}`);
+  for (const method of ["GET", "HEAD"]) {
+    const { head, body } = await askH2(session, method, undefined);
+    assert.deepEqual([head[":status"], head["x-method"], body.length], [200, method, 0]);
+  }
+  const sent = [Buffer.from("small"), MEGABYTE, MEGABYTE];
+  const answers = await Promise.all(sent.map((body) => askH2(session, "POST", body)));
+  assert.ok(answers.every(({ body, reset }, i) => reset === 0 && body.equals(sent[i]!)));
+  session.close();
+  await once(session, "close");
+  await using empty = await inFrontOf(undefined);
+  const other = http2.connect(`http://127.0.0.1:${empty.port}`);
+  assert.equal((await askH2(other, "POST", MEGABYTE)).head[":status"], 503);
+  other.close();
+  await once(other, "close");
+  assert.equal(empty.relay.spare.length, 1);
+});
+
+test("an answer that comes before the request's body is complete reaches the client", async () => {
+  const server = http.createServer((_request, response) => void response.writeHead(413).end("too much"));
+  await using world = await inFrontOf(server);
+  const request = http.request({ host: "127.0.0.1", port: world.port, method: "POST", agent: false });
+  request.on("error", () => undefined);
+  request.write("some");
+  const [response] = (await once(request, "response")) as [IncomingMessage];
+  assert.equal(response.statusCode, 413);
+  response.resume();
+  await once(response, "end");
+  request.destroy();
   assert.equal(world.relay.spare.length, 1);
 });

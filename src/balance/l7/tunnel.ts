@@ -19,6 +19,8 @@ export function joinStreams(client: FreeStream, backend: FreeStream, idleMs: num
   client.stream.handler = front;
   backend.stream.handler = back;
   client.stream.deadline(IDLE, idleMs);
+  if (client.stream.closed) backend.stream.abort("reset");
+  else if (backend.stream.closed) client.stream.abort("reset");
   back.showRest(backend.rest);
   front.showRest(client.rest);
 }
