@@ -1,6 +1,5 @@
 /** The authoritative DNS service: zones of the configuration, over UDP, TCP and TLS. */
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { Authority } from "#src/dns/auth/answer.ts";
 import { compileZones } from "#src/dns/auth/compile-zones.ts";
 import { declareDnsMetrics, DnsSlotCounters } from "#src/dns/server/dns-metrics.ts";
@@ -10,17 +9,17 @@ import { Responder } from "#src/dns/server/responder.ts";
 import { formatName } from "#src/dns/wire/name-text.ts";
 import type { Entry } from "#src/config/model.ts";
 import { gauge } from "#src/metrics/declaration.ts";
-import { StartFault } from "#src/process/fault.ts";
 import { defineService } from "#src/process/service.ts";
 import { Poller } from "#src/reactor/poller.ts";
 import { Tcp } from "#src/reactor/tcp.ts";
 import { CertificateTable } from "#src/reactor/tls/certificate-store.ts";
-import { createIdentity, type IdentityOptions } from "#src/reactor/tls/tls-identity.ts";
 import { TICKET_KEY_BYTES, TlsServer } from "#src/reactor/tls/tls-server.ts";
 import { Tls } from "#src/reactor/tls/tls.ts";
+import { CertificateFiles, readCertificate } from "./certificate-files.ts";
 import { ZoneTable } from "./zone-table.ts";
 
 const HANDSHAKE_MS = 5_000;
+const CERTIFICATE_PERIOD_MS = 10_000;
 
 const ZONE_DIMENSION = {
   labels: ["zone"],
@@ -45,6 +44,14 @@ export const service = defineService({
   },
   metrics: {
     ...declareDnsMetrics("fairway_dns"),
+    certificateExpiry: gauge(
+      "fairway_certificate_expiry_timestamp_seconds",
+      "When the certificate in use ends; 0 without one.",
+      {
+        label: "name",
+        values: ["dns-over-tls"],
+      },
+    ),
     zoneSerial: gauge("fairway_dns_zone_serial", "Serial number of the zone that is served.", ZONE_DIMENSION),
   },
   tcpPorts: ({ port, tlsPort, tlsCertificate }) => (tlsCertificate === "" ? [port] : [port, tlsPort]),
@@ -64,13 +71,30 @@ export const service = defineService({
       counters: new DnsSlotCounters(metrics),
       ...openQueryLog(poller, options),
     });
-    const server = openTls(poller, building, options);
+    const tlsOptions: { tls?: { port: number; server: TlsServer } } = {};
+    if (options.tlsCertificate !== "") {
+      const tls = building.use(new Tls(poller));
+      const certificates = new CertificateTable();
+      building.use(
+        new CertificateFiles({
+          tls,
+          table: certificates,
+          paths: options,
+          periodMs: CERTIFICATE_PERIOD_MS,
+          onLoaded: (expiresAt) => {
+            if (index === 0) metrics.certificateExpiry.set(0, expiresAt / 1000);
+          },
+          onRefused: (reason) => log.warn("certificate refused: the one before goes on", { reason }),
+        }),
+      );
+      tlsOptions.tls = { port: options.tlsPort, server: building.use(createServer(tls, certificates)) };
+    }
     const listeners = building.use(
       new DnsListeners(tcp, responder, {
         hosts: checkBind(options),
         port: options.port,
         maxConnections: options.maxConnections,
-        ...(server === undefined ? {} : { tls: { port: options.tlsPort, server } }),
+        ...tlsOptions,
       }),
     );
     const table = new ZoneTable();
@@ -94,42 +118,10 @@ export const service = defineService({
   },
 });
 
-interface TlsOptions {
-  readonly tlsCertificate: string;
-  readonly tlsKey: string;
-}
-
-/** The files' contents, undefined when there is to be no TLS. */
-function readCertificate({ tlsCertificate, tlsKey }: TlsOptions): IdentityOptions | undefined {
-  if (tlsCertificate === "" && tlsKey === "") return undefined;
-  if (tlsCertificate === "" || tlsKey === "") {
-    throw new StartFault("Cannot serve DNS over TLS: give both --tls-certificate and --tls-key", 2);
-  }
-  return { chainPem: readPem(tlsCertificate), keyPem: readPem(tlsKey) };
-}
-
-function readPem(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    throw new StartFault(`Cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`);
-  }
-}
-
-/** Undefined without a certificate. Each process has ticket keys of its own: a session is resumed where it began. */
-function openTls(poller: Poller, stack: AsyncDisposableStack, options: TlsOptions): TlsServer | undefined {
-  const pem = readCertificate(options);
-  if (pem === undefined) return undefined;
-  const tls = stack.use(new Tls(poller));
-  const identity = createIdentity(tls, pem);
-  if ("reason" in identity) {
-    throw new StartFault(`Cannot use the certificate ${options.tlsCertificate}: ${identity.reason}`);
-  }
-  stack.use(identity);
-  const certificates = new CertificateTable();
-  certificates.replace([{ name: "", identity }]);
+/** Each process has ticket keys of its own: a session is resumed where it began. */
+function createServer(tls: Tls, certificates: CertificateTable): TlsServer {
   const ticketKeys = randomBytes(TICKET_KEY_BYTES);
-  return stack.use(new TlsServer(tls, { certificates, alpn: ["dot"], ticketKeys, handshakeMs: HANDSHAKE_MS }));
+  return new TlsServer(tls, { certificates, alpn: ["dot"], ticketKeys, handshakeMs: HANDSHAKE_MS });
 }
 
 if (import.meta.main) await service.run();
