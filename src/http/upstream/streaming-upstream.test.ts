@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer as createHttpServer } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
-import type { Server } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import { test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { BackendPool } from "#src/balance/pool.ts";
@@ -162,6 +162,23 @@ for (const host of HOSTS) {
       assert.equal(pool.counts.opened, 1);
     });
   }
+
+  test(`an answer before the request's end arrives, and costs the connection, ${host}`, async () => {
+    const refuse = "HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n";
+    const sockets: Socket[] = [];
+    const server = createServer((socket) => {
+      sockets.push(socket.on("error", () => {}));
+      socket.once("data", () => socket.pause().write(refuse));
+    });
+    await using world = new World(server);
+    const pool = await world.open(host);
+    const exchange = new Exchange(world.poller, 16_000_000);
+    exchange.send(pool, "PUT /large HTTP/1.1\r\nHost: x\r\nContent-Length: 16000000\r\n\r\n");
+    await exchange.ended.promise;
+    assert.equal(exchange.last, "end");
+    assert.deepEqual(pool.connections, [0, 0]);
+    for (const socket of sockets) socket.destroy();
+  });
 
   test(`an upgrade hands over a stream that goes on, ${host}`, async () => {
     const server = createHttpServer().on("upgrade", (_request, socket) => {
