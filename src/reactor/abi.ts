@@ -51,7 +51,7 @@ function checkArguments(): string | undefined {
   const format = new Slab(Buffer.from("%ld %ld %ld %ld %ld\0"));
   const length = probe.snprintf(out.pointer, 64n, format.pointer, 11n, 22n, 33n, 44n, 0x7fffffffffffn);
   const printed = Buffer.from(out.bytes.subarray(0, length)).toString("latin1");
-  return differs("what was printed", `11 22 33 44 ${0x7fffffffffff}`, printed);
+  return differs("what was printed", "11 22 33 44 140737488355327", printed);
 }
 
 function checkErrno(): string | undefined {

@@ -5,9 +5,7 @@
  * 7 ns more than the same call in C, with integer argument types it costs 200. A negative argument is refused by Node:
  * pass its two's complement (0xffffffffn for a 32-bit -1).
  */
-import type { CallbackFunction, DynamicLibrary } from "node:ffi";
-
-type Ffi = typeof import("node:ffi");
+import type * as Ffi from "node:ffi";
 
 interface ResultTypes {
   int32: number;
@@ -33,10 +31,10 @@ interface CallbackTypes {
   void: void;
 }
 
-const ffi: Ffi | undefined = loadFfi();
+const ffi: typeof Ffi | undefined = loadFfi();
 
 /** Callbacks need a library that owns them; this one stays open as long as the process. */
-const owner: DynamicLibrary | undefined = ffi === undefined ? undefined : ffi.dlopen(null).lib;
+const owner: Ffi.DynamicLibrary | undefined = ffi === undefined ? undefined : ffi.dlopen(null).lib;
 
 /** Why native code cannot be called in this process, in words, or undefined when it can. */
 export function bindingFault(): string | undefined {
@@ -81,7 +79,7 @@ function missing(name: string, reason: string): () => never {
   };
 }
 
-function libraryOf(path: string | null): DynamicLibrary {
+function libraryOf(path: string | null): Ffi.DynamicLibrary {
   return new ffi!.DynamicLibrary(path);
 }
 
@@ -93,16 +91,11 @@ export function registerCallback<
   const A extends readonly Exclude<keyof CallbackTypes, "void">[],
   const R extends "void" | "int32" | "pointer",
 >(parameters: A, result: R, callback: (...args: { [K in keyof A]: CallbackTypes[A[K]] }) => CallbackTypes[R]): bigint {
-  return owner!.registerCallback({ arguments: parameters, return: result }, callback as CallbackFunction);
+  return owner!.registerCallback({ arguments: parameters, return: result }, callback as Ffi.CallbackFunction);
 }
 
 export function unregisterCallback(pointer: bigint): void {
   owner!.unregisterCallback(pointer);
-}
-
-/** Address of a native function or variable that the node binary exports. */
-export function addressOf(name: string): bigint {
-  return owner!.getSymbol(name);
 }
 
 /** The uv_loop_t of this thread. */
@@ -134,14 +127,14 @@ export function writeNative(pointer: bigint, bytes: Uint8Array): void {
 }
 
 /** Loaded by name, so that a Node without it can still say so; its notice that it is experimental is not for operators. */
-function loadFfi(): Ffi | undefined {
-  const { emitWarning } = process;
+function loadFfi(): typeof Ffi | undefined {
+  const warn = process.emitWarning.bind(process);
   process.emitWarning = () => {};
   try {
     return process.getBuiltinModule("node:ffi");
   } catch {
     return undefined;
   } finally {
-    process.emitWarning = emitWarning;
+    process.emitWarning = warn;
   }
 }

@@ -1,5 +1,6 @@
 /** Opening TCP connections without waiting for them. */
 import type { Address } from "#src/net/address.ts";
+import { reasonOf } from "./close-reason.ts";
 import { EINPROGRESS } from "./errno.ts";
 import { IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, SOCK_STREAM } from "./layout.ts";
 import { bind, connect, setOption, socket, tuneTcp, type TcpTuning } from "./socket.ts";
@@ -7,7 +8,7 @@ import { SocketAddress } from "./socket-address.ts";
 import type { CloseReason, StreamHandler } from "./stream.ts";
 import { close } from "./system.ts";
 import type { Tcp } from "./tcp.ts";
-import { reasonOf, TcpStream } from "./tcp-stream.ts";
+import { TcpStream } from "./tcp-stream.ts";
 
 export interface TcpTarget extends TcpTuning {
   readonly address: Address;

@@ -36,9 +36,6 @@ export const SOCKADDR = {
   v6Size: 28,
 } as const;
 
-/** struct cmsghdr { size_t length; int level; int type; } followed by the data. */
-export const CMSGHDR = { size: 16, length: 0, level: 8, type: 12 } as const;
-
 /** struct in_pktinfo { int interface; in_addr specificDestination; in_addr address; } as a whole control message. */
 export const PKTINFO4 = { space: 32, length: 28, interface: 16, source: 20, destination: 24 } as const;
 
@@ -70,7 +67,6 @@ export const IPPROTO_IPV6 = 41;
 export const IPV6_MTU_DISCOVER = 23;
 export const IPV6_V6ONLY = 26;
 export const IPV6_RECVPKTINFO = 49;
-export const IPV6_PKTINFO = 50;
 export const IPPROTO_TCP = 6;
 export const TCP_NODELAY = 1;
 export const TCP_KEEPIDLE = 4;
@@ -82,40 +78,25 @@ export const EPOLLIN = 0x001;
 export const EPOLLOUT = 0x004;
 export const EPOLLERR = 0x008;
 export const EPOLLHUP = 0x010;
-export const EPOLLRDHUP = 0x2000;
 export const EPOLL_CTL_ADD = 1;
 export const EPOLL_CTL_DEL = 2;
 export const EPOLL_CTL_MOD = 3;
 export const EPOLL_CLOEXEC = 0x80000;
 
-export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;
 export const MSG_NOSIGNAL = 0x4000;
 
 export const SHUT_WR = 1;
 
-export const F_SETFL = 4;
 export const F_SETPIPE_SZ = 1031;
 export const F_GETPIPE_SZ = 1032;
 export const F_DUPFD_CLOEXEC = 1030;
-export const F_ADD_SEALS = 1033;
-export const F_SEAL_SHRINK = 2;
-export const F_SEAL_GROW = 4;
 export const O_NONBLOCK = 0x800;
 export const O_CLOEXEC = 0x80000;
 export const EFD_CLOEXEC = 0x80000;
 export const EFD_NONBLOCK = 0x800;
 export const SPLICE_F_MOVE = 1;
 export const SPLICE_F_NONBLOCK = 2;
-
-export const PROT_NONE = 0;
-export const PROT_READ = 1;
-export const PROT_WRITE = 2;
-export const MAP_SHARED = 1;
-export const MAP_PRIVATE = 2;
-export const MAP_ANONYMOUS = 0x20;
-export const MFD_CLOEXEC = 1;
-export const MFD_ALLOW_SEALING = 2;
 
 /** libuv: uv_handle_type of uv_poll_t, and the event of uv_poll_start. */
 export const UV_POLL = 8;

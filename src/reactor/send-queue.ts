@@ -1,8 +1,9 @@
 /** What a socket has not taken yet: copied bytes, held bytes and parts of files, in the order they were sent. */
-import { EAGAIN, EINVAL, EIO, ENOSYS, EOPNOTSUPP } from "./errno.ts";
-import { Slab } from "./slab.ts";
+import { EAGAIN, EFAULT, EINVAL, EIO, ENOSYS, EOPNOTSUPP } from "./errno.ts";
+import type { PartList } from "./parts.ts";
+import { isOutside, Slab } from "./slab.ts";
 import type { Held } from "./stream.ts";
-import { close, pread, send, sendfile } from "./system.ts";
+import { close, duplicate, pread, send, sendfile } from "./system.ts";
 
 /** A copied rest gets at least this room, so that small sends behind it need no memory of their own. */
 const CHUNK_BYTES = 16 * 1024;
@@ -34,47 +35,78 @@ class Piece {
 /** Position of sendfile, and memory for files that sendfile cannot send. */
 const fileScratch = new Slab(8 + 64 * 1024);
 
+/**
+ * The sending side of a socket. Every method returns the bytes that wait afterwards, 0 when the kernel took everything,
+ * or a negative error number; what is `held` is released exactly once in any case.
+ */
 export class SendQueue {
   /** Bytes that wait. */
   bytes = 0;
+  /** Bytes that the kernel has taken. */
+  sentBytes = 0;
+  /** False while the socket is still connecting: everything waits. */
+  isOpen: boolean;
+  readonly #fd: number;
   #first: Piece | undefined;
   #last: Piece | undefined;
 
-  /** Appends a copy. */
-  copy(slab: Slab, offset: number, length: number): void {
-    const last = this.#last;
-    if (last !== undefined && last.isOwn && last.slab.length - last.end >= length) {
-      last.slab.bytes.set(slab.bytes.subarray(offset, offset + length), last.end);
-      last.end += length;
-      this.bytes += length;
-      return;
+  constructor(fd: number, isOpen: boolean) {
+    this.#fd = fd;
+    this.isOpen = isOpen;
+  }
+
+  send(slab: Slab, offset: number, length: number, held: Held | undefined): number {
+    let sent = 0;
+    if (this.isOpen && this.bytes === 0) {
+      sent = send(this.#fd, slab, offset, length);
+      if (sent === length || (sent < 0 && sent !== -EAGAIN)) return this.#settle(sent, held);
+      if (sent < 0) sent = 0;
+      this.sentBytes += sent;
+    } else if (isOutside(slab, offset, length)) return this.#settle(-EFAULT, held);
+    this.#enqueue(slab, offset + sent, length - sent, held);
+    return this.bytes;
+  }
+
+  sendParts(parts: PartList, held: Held | undefined): number {
+    let sent = 0;
+    if (this.isOpen && this.bytes === 0) {
+      sent = parts.sendTo(this.#fd);
+      if (sent === parts.length || (sent < 0 && sent !== -EAGAIN)) return this.#settle(sent, held);
+      if (sent < 0) sent = 0;
+      this.sentBytes += sent;
     }
-    const own = new Slab(Math.max(length, CHUNK_BYTES));
-    own.bytes.set(slab.bytes.subarray(offset, offset + length), 0);
-    this.#append(new Piece(own, 0, length, true, undefined, NO_FILE), length);
+    this.#enqueueParts(parts, sent, held);
+    return this.bytes;
   }
 
-  /** Appends the bytes themselves; `held` is released when they have left or are dropped. */
-  hold(slab: Slab, offset: number, length: number, held: Held): void {
-    this.#append(new Piece(slab, offset, offset + length, false, held, NO_FILE), length);
+  /** The caller keeps its descriptor; what waits has one of its own. */
+  sendFile(file: number, position: number, length: number): number {
+    let sent = 0;
+    if (this.isOpen && this.bytes === 0 && length > 0) {
+      sent = sendFromFile(this.#fd, file, position, length);
+      if (sent === length || (sent < 0 && sent !== -EAGAIN)) return this.#settle(sent, undefined);
+      if (sent < 0) sent = 0;
+      this.sentBytes += sent;
+    }
+    if (length === sent) return this.bytes;
+    const own = duplicate(file);
+    if (own < 0) return own;
+    this.#append(new Piece(fileScratch, position + sent, position + length, false, undefined, own), length - sent);
+    return this.bytes;
   }
 
-  /** Appends a part of a file, and owns the descriptor. */
-  addFile(file: number, position: number, length: number): void {
-    this.#append(new Piece(fileScratch, position, position + length, false, undefined, file), length);
-  }
-
-  /** Writes what the socket takes: 0, or a negative error number other than -EAGAIN. `bytes` tells whether all is gone. */
-  flush(fd: number): number {
+  /** Writes what the socket takes now. */
+  flush(): number {
     let turn = TURN_BYTES;
     for (let piece = this.#first; piece !== undefined && turn > 0; piece = this.#first) {
       const length = piece.end - piece.offset;
       const sent =
         piece.file === NO_FILE
-          ? send(fd, piece.slab, piece.offset, length)
-          : sendFromFile(fd, piece.file, piece.offset, Math.min(length, turn));
-      if (sent < 0) return sent === -EAGAIN ? 0 : sent;
+          ? send(this.#fd, piece.slab, piece.offset, length)
+          : sendFromFile(this.#fd, piece.file, piece.offset, Math.min(length, turn));
+      if (sent < 0) return sent === -EAGAIN ? this.bytes : sent;
       piece.offset += sent;
+      this.sentBytes += sent;
       this.bytes -= sent;
       turn -= sent;
       if (sent < length) continue;
@@ -82,7 +114,7 @@ export class SendQueue {
       if (this.#first === undefined) this.#last = undefined;
       drop(piece);
     }
-    return 0;
+    return this.bytes;
   }
 
   /** Forgets everything; what is held is released, files are closed. */
@@ -92,6 +124,42 @@ export class SendQueue {
     this.#last = undefined;
     this.bytes = 0;
     for (; piece !== undefined; piece = piece.next) drop(piece);
+  }
+
+  #settle(result: number, held: Held | undefined): number {
+    if (result > 0) this.sentBytes += result;
+    held?.release();
+    return result < 0 ? result : 0;
+  }
+
+  #enqueue(slab: Slab, offset: number, length: number, held: Held | undefined): void {
+    const last = this.#last;
+    if (held !== undefined) {
+      this.#append(new Piece(slab, offset, offset + length, false, held, NO_FILE), length);
+    } else if (last !== undefined && last.isOwn && last.slab.length - last.end >= length) {
+      last.slab.bytes.set(slab.bytes.subarray(offset, offset + length), last.end);
+      last.end += length;
+      this.bytes += length;
+    } else {
+      const own = new Slab(Math.max(length, CHUNK_BYTES));
+      own.bytes.set(slab.bytes.subarray(offset, offset + length), 0);
+      this.#append(new Piece(own, 0, length, true, undefined, NO_FILE), length);
+    }
+  }
+
+  /** What is left after `sent` bytes: earlier parts are copied, the last one is held if it may be. */
+  #enqueueParts(parts: PartList, sent: number, held: Held | undefined): void {
+    let skip = sent;
+    for (let index = 0; index < parts.count; index++) {
+      const size = parts.size(index);
+      const isLast = index === parts.count - 1;
+      if (skip < size) {
+        this.#enqueue(parts.slab(index), parts.offset(index) + skip, size - skip, isLast ? held : undefined);
+      } else if (isLast) {
+        held?.release();
+      }
+      skip = skip < size ? 0 : skip - size;
+    }
   }
 
   #append(piece: Piece, length: number): void {
@@ -108,7 +176,7 @@ function drop(piece: Piece): void {
 }
 
 /** Sends up to `length` bytes at `position` of a file; -EIO when the file ends before that. Never returns 0. */
-export function sendFromFile(fd: number, file: number, position: number, length: number): number {
+function sendFromFile(fd: number, file: number, position: number, length: number): number {
   fileScratch.view.setBigInt64(0, BigInt(position), true);
   const sent = sendfile(fd, file, fileScratch, 0, Math.min(length, TURN_BYTES));
   if (sent > 0 || (sent < 0 && sent !== -EINVAL && sent !== -ENOSYS && sent !== -EOPNOTSUPP)) return sent;

@@ -64,8 +64,11 @@ function v6Text(groups: readonly number[]): string {
     while (end < 8 && groups[end] === 0) end++;
     if (end - start > bestLength) [best, bestLength] = [start, end - start];
   }
-  const hex = (part: readonly number[]): string => part.map((group) => group.toString(16)).join(":");
   return best < 0 ? hex(groups) : `${hex(groups.slice(0, best))}::${hex(groups.slice(best + bestLength))}`;
+}
+
+function hex(groups: readonly number[]): string {
+  return groups.map((group) => group.toString(16)).join(":");
 }
 
 function groupsOf(address: string): number[] {

@@ -1,18 +1,18 @@
 /** A TCP connection as a Stream: one recv per event into the process's shared slab, sends at once, and what is left over in a queue. */
 import type { Address } from "#src/net/address.ts";
-import { EAGAIN, ECONNREFUSED, ECONNRESET, EHOSTDOWN, EHOSTUNREACH, EMFILE, ENETDOWN } from "./errno.ts";
-import { EADDRNOTAVAIL, ENETUNREACH, ENFILE, ENOBUFS, EPIPE, ETIMEDOUT } from "./errno.ts";
+import { reasonOf } from "./close-reason.ts";
+import { EAGAIN } from "./errno.ts";
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, SHUT_WR } from "./layout.ts";
 import { PartList } from "./parts.ts";
 import type { LateTask, Watcher } from "./poller.ts";
 import { Rest } from "./rest.ts";
-import { sendFromFile, SendQueue } from "./send-queue.ts";
+import { SendQueue } from "./send-queue.ts";
 import type { Slab } from "./slab.ts";
 import { localAddress, setResetOnClose, takeError } from "./socket.ts";
 import { decodeWords, unspecified } from "./socket-address.ts";
 import { Splice } from "./splice.ts";
 import type { CloseReason, Held, Parts, Stream, StreamHandler } from "./stream.ts";
-import { duplicate, recv, send, shutdown } from "./system.ts";
+import { recv, shutdown } from "./system.ts";
 import { RECEIVE_BYTES, type Tcp } from "./tcp.ts";
 import { Deadline, type DeadlineOwner } from "./timer-wheel.ts";
 
@@ -33,12 +33,6 @@ const FLUSH_MS = 30_000;
 const LINGER_MS = 2_000;
 const LINGER_BYTES = 1024 * 1024;
 
-/** The words of a peer's IPv6 address (IPv4 mapped), so that nothing is built before somebody asks. */
-export interface PeerWords {
-  readonly words: Int32Array;
-  port: number;
-}
-
 /** Who made the stream, and counts it. */
 export interface StreamSource {
   /** The address that its streams were reached at, unless it differs from stream to stream. */
@@ -49,12 +43,12 @@ export interface StreamSource {
 export class TcpStream implements Stream, Watcher, LateTask, DeadlineOwner {
   handler: StreamHandler;
   readonly tls = undefined;
-  /** Bytes that came in and went out, spliced ones included. */
+  /** Bytes that came in, spliced ones included. */
   receivedBytes = 0;
-  sentBytes = 0;
   readonly #tcp: Tcp;
   readonly #source: StreamSource | undefined;
   readonly #fd: number;
+  readonly #queue: SendQueue;
   #state: number;
   #interest = 0;
   #reason: CloseReason = "done";
@@ -67,7 +61,6 @@ export class TcpStream implements Stream, Watcher, LateTask, DeadlineOwner {
   #wantsDrain = false;
   #restIsDue = false;
   #rest: Rest | undefined;
-  #queue: SendQueue | undefined;
   #deadline: Deadline | undefined;
   #connectLimit: Deadline | undefined;
   #lingered = 0;
@@ -87,6 +80,7 @@ export class TcpStream implements Stream, Watcher, LateTask, DeadlineOwner {
   constructor(tcp: Tcp, fd: number, handler: StreamHandler, source: StreamSource | undefined, isConnected: boolean) {
     this.#tcp = tcp;
     this.#fd = fd;
+    this.#queue = new SendQueue(fd, isConnected);
     this.handler = handler;
     this.#source = source;
     this.#state = isConnected ? OPEN : CONNECTING;
@@ -127,69 +121,30 @@ export class TcpStream implements Stream, Watcher, LateTask, DeadlineOwner {
     return this.#state >= CLOSING;
   }
 
+  /** Bytes that went out, spliced ones included. */
+  get sentBytes(): number {
+    return this.#queue.sentBytes;
+  }
+
   get queuedBytes(): number {
-    return this.#queue === undefined ? 0 : this.#queue.bytes;
+    return this.#queue.bytes;
   }
 
   // ---- sending ----
 
   send(slab: Slab, offset: number, length: number, held?: Held): boolean {
-    if (this.#cannotSend()) {
-      held?.release();
-      return false;
-    }
-    let sent = 0;
-    if (this.#sendsAtOnce()) {
-      sent = send(this.#fd, slab, offset, length);
-      if (sent === length) {
-        this.sentBytes += sent;
-        held?.release();
-        return true;
-      }
-      if (sent < 0 && sent !== -EAGAIN) return this.#sendFailed(sent, held);
-      if (sent < 0) sent = 0;
-      this.sentBytes += sent;
-    }
-    this.#enqueue(slab, offset + sent, length - sent, held);
-    return this.#blocked();
+    if (this.#cannotSend()) return refuse(held);
+    return this.#afterSend(this.#queue.send(slab, offset, length, held));
   }
 
   sendParts(parts: Parts, held?: Held): boolean {
     if (!(parts instanceof PartList)) throw new TypeError("Cannot send parts: not a PartList");
-    if (this.#cannotSend() || parts.length === 0) {
-      held?.release();
-      return parts.length === 0 && !this.#cannotSend();
-    }
-    let sent = 0;
-    if (this.#sendsAtOnce()) {
-      sent = parts.sendTo(this.#fd);
-      if (sent === parts.length) {
-        this.sentBytes += sent;
-        held?.release();
-        return true;
-      }
-      if (sent < 0 && sent !== -EAGAIN) return this.#sendFailed(sent, held);
-      if (sent < 0) sent = 0;
-      this.sentBytes += sent;
-    }
-    this.#enqueueParts(parts, sent, held);
-    return this.#blocked();
+    if (this.#cannotSend()) return refuse(held);
+    return this.#afterSend(this.#queue.sendParts(parts, held));
   }
 
   sendFile(fd: number, offset: number, length: number): boolean {
-    if (this.#cannotSend()) return false;
-    let sent = 0;
-    if (this.#sendsAtOnce() && length > 0) {
-      sent = sendFromFile(this.#fd, fd, offset, length);
-      if (sent < 0 && sent !== -EAGAIN) return this.#sendFailed(sent, undefined);
-      if (sent < 0) sent = 0;
-      this.sentBytes += sent;
-    }
-    if (sent === length) return true;
-    const own = duplicate(fd);
-    if (own < 0) return this.#sendFailed(own, undefined);
-    this.#ownQueue().addFile(own, offset + sent, length - sent);
-    return this.#blocked();
+    return !this.#cannotSend() && this.#afterSend(this.#queue.sendFile(fd, offset, length));
   }
 
   endWriting(): void {
@@ -202,44 +157,14 @@ export class TcpStream implements Stream, Watcher, LateTask, DeadlineOwner {
     return this.#state > OPEN || this.#outputEnded;
   }
 
-  #sendsAtOnce(): boolean {
-    return this.#state === OPEN && (this.#queue === undefined || this.#queue.bytes === 0);
-  }
-
-  #ownQueue(): SendQueue {
-    this.#queue ??= new SendQueue();
-    return this.#queue;
-  }
-
-  #enqueue(slab: Slab, offset: number, length: number, held: Held | undefined): void {
-    if (held === undefined) this.#ownQueue().copy(slab, offset, length);
-    else this.#ownQueue().hold(slab, offset, length, held);
-  }
-
-  /** What is left after `sent` bytes: earlier parts are copied, the last one is held if it may be. */
-  #enqueueParts(parts: PartList, sent: number, held: Held | undefined): void {
-    let skip = sent;
-    for (let index = 0; index < parts.count; index++) {
-      const size = parts.size(index);
-      const isLast = index === parts.count - 1;
-      if (skip < size) {
-        this.#enqueue(parts.slab(index), parts.offset(index) + skip, size - skip, isLast ? held : undefined);
-      } else if (isLast) {
-        held?.release();
-      }
-      skip = skip < size ? 0 : skip - size;
+  #afterSend(waiting: number): boolean {
+    if (waiting === 0) return true;
+    if (waiting < 0) {
+      this.#finish(reasonOf(waiting));
+      return false;
     }
-  }
-
-  #blocked(): false {
     this.#wantsDrain = true;
     this.#updateInterest();
-    return false;
-  }
-
-  #sendFailed(error: number, held: Held | undefined): false {
-    held?.release();
-    this.#finish(reasonOf(error));
     return false;
   }
 
@@ -350,9 +275,7 @@ export class TcpStream implements Stream, Watcher, LateTask, DeadlineOwner {
   // ---- writing what was queued ----
 
   #onWritable(): void {
-    const queue = this.#queue;
-    if (queue !== undefined && queue.bytes > 0 && !this.#flush(queue)) return;
-    this.#queue = undefined;
+    if (this.#queue.bytes > 0 && !this.#flush()) return;
     if (this.#outputEnded && !this.#finSent) this.#sendFin();
     const source = this.#blockedSource();
     if (source !== undefined) source.#moveSplice();
@@ -364,12 +287,10 @@ export class TcpStream implements Stream, Watcher, LateTask, DeadlineOwner {
   }
 
   /** True when the queue has become empty; a failure closes the stream. */
-  #flush(queue: SendQueue): boolean {
-    const before = queue.bytes;
-    const result = queue.flush(this.#fd);
-    this.sentBytes += before - queue.bytes;
-    if (result < 0) this.#finish(reasonOf(result));
-    return result === 0 && queue.bytes === 0;
+  #flush(): boolean {
+    const waiting = this.#queue.flush();
+    if (waiting < 0) this.#finish(reasonOf(waiting));
+    return waiting === 0;
   }
 
   #updateInterest(): void {
@@ -394,6 +315,7 @@ export class TcpStream implements Stream, Watcher, LateTask, DeadlineOwner {
     const error = takeError(this.#fd);
     if (error !== 0) return this.#finish(reasonOf(-error));
     this.#state = OPEN;
+    this.#queue.isOpen = true;
     if (this.#connectLimit !== undefined) this.#tcp.poller.deadlines.remove(this.#connectLimit);
     this.#connectLimit = undefined;
     this.handler.onOpen(this);
@@ -420,7 +342,7 @@ export class TcpStream implements Stream, Watcher, LateTask, DeadlineOwner {
     if (sink.queuedBytes > 0) return this.#blockSplice(true);
     const outcome = splice.move(this.#fd, sink.#fd);
     this.receivedBytes += splice.taken;
-    sink.sentBytes += splice.given;
+    sink.#queue.sentBytes += splice.given;
     switch (outcome) {
       case "idle":
       case "moved":
@@ -503,11 +425,10 @@ export class TcpStream implements Stream, Watcher, LateTask, DeadlineOwner {
   }
 
   #flushClosing(events: number): void {
-    const queue = this.#queue;
-    if ((events & EPOLLERR) !== 0 || queue === undefined) return this.#finish(this.#reason);
-    const before = queue.bytes;
-    if (this.#flush(queue)) this.#linger();
-    else if (this.#state === CLOSING && queue.bytes < before) this.#limitClosing(FLUSH_MS);
+    if ((events & EPOLLERR) !== 0) return this.#finish(this.#reason);
+    const before = this.#queue.bytes;
+    if (this.#flush()) this.#linger();
+    else if (this.#state === CLOSING && this.#queue.bytes < before) this.#limitClosing(FLUSH_MS);
   }
 
   #linger(): void {
@@ -547,7 +468,7 @@ export class TcpStream implements Stream, Watcher, LateTask, DeadlineOwner {
     if (this.#deadline !== undefined) poller.deadlines.remove(this.#deadline);
     if (this.#connectLimit !== undefined) poller.deadlines.remove(this.#connectLimit);
     this.#rest = undefined;
-    this.#queue?.clear();
+    this.#queue.clear();
     poller.close(this.#fd);
     this.#tcp.open--;
     this.#source?.onStreamGone();
@@ -555,28 +476,7 @@ export class TcpStream implements Stream, Watcher, LateTask, DeadlineOwner {
   }
 }
 
-/** The close reason that an error number of either sign stands for. */
-export function reasonOf(error: number): CloseReason {
-  switch (Math.abs(error)) {
-    case 0:
-    case ECONNRESET:
-    case EPIPE:
-      return "reset";
-    case ETIMEDOUT:
-      return "timeout";
-    case ECONNREFUSED:
-      return "refused";
-    case EHOSTUNREACH:
-    case EHOSTDOWN:
-    case ENETUNREACH:
-    case ENETDOWN:
-    case EADDRNOTAVAIL:
-      return "unreachable";
-    case EMFILE:
-    case ENFILE:
-    case ENOBUFS:
-      return "overloaded";
-    default:
-      return "error";
-  }
+function refuse(held: Held | undefined): false {
+  held?.release();
+  return false;
 }
