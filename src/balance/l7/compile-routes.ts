@@ -152,7 +152,7 @@ class RuleCompiler {
     if (redirect !== undefined) return [...stages, new RedirectStage(redirect, this.#port, matched)];
     const { upstreamOf, front, relay } = this.#sources;
     const choice = remembered(this.#choices, rule, () => new WeightedChoice(rule.backends, upstreamOf));
-    const upstream = new RuleUpstream(choice, changesOf(rule.filters, matched));
+    const upstream = new RuleUpstream(choice, changesOf(rule.filters, matched), relay.changed);
     const stage = front?.(route, rule, upstream);
     if (stage !== undefined) stages.push(stage);
     const timeouts = { requestMs: rule.requestTimeoutMs, headMs: rule.backendTimeoutMs };

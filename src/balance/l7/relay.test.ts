@@ -294,7 +294,7 @@ test("an upgraded connection passes an end on and lets the other side finish", a
   });
   await using world = await inFrontOf(server);
   const client = net.connect({ port: world.port, host: "127.0.0.1", allowHalfOpen: true });
-  client.write("GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: lines\r\n\r\n");
+  client.write("GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: lines\r\n\r\nearly ");
   let seen = "";
   let isAnswered = false;
   client.on("data", (piece: Buffer) => {
@@ -304,7 +304,7 @@ test("an upgraded connection passes an end on and lets the other side finish", a
     client.end("question");
   });
   await once(client, "end");
-  assert.match(seen, /^HTTP\/1\.1 101 .*\r\n\r\nhello got question$/s);
+  assert.match(seen, /^HTTP\/1\.1 101 .*\r\n\r\nhello got early question$/s);
   client.destroy();
 });
 
@@ -356,6 +356,14 @@ test("a response that breaks off is cut for the client too, and never whole", as
     await assert.rejects(world.ask(), /aborted|hang up|reset/i);
     assert.match(world.notes[0]!, /^200 ns\/web:80 upstreamFailed body: /);
   }
+});
+
+test("a response that does not end within the request's time is cut", async () => {
+  const server = http.createServer((_request, response) => void response.write("a beginning"));
+  await using world = await inFrontOf(server, { requestTimeoutMs: 80 });
+  await assert.rejects(world.ask(), /aborted|hang up|reset/i);
+  assert.match(world.notes[0]!, /^200 ns\/web:80 upstreamTimeout timeout: /);
+  assert.equal(world.relay.spare.length, 1);
 });
 
 test("a slow reader holds the backend back, and gets all in the end", async () => {

@@ -19,7 +19,7 @@ import type { Stream } from "#src/reactor/stream.ts";
 import { Deadline, type DeadlineOwner, type TimerWheel } from "#src/reactor/timer-wheel.ts";
 import { ForwardedFields, RESPONSE_EDITS } from "./forwarded-fields.ts";
 import type { RelayTimeouts } from "./relay-stage.ts";
-import type { RuleUpstream } from "./rule-upstream.ts";
+import { ChangedRequest, type RuleUpstream } from "./rule-upstream.ts";
 import { joinStreams } from "./tunnel.ts";
 
 /** Ended relays kept for the next exchanges. */
@@ -40,6 +40,8 @@ export class RelayServices {
   /** After so many milliseconds without a byte in either direction an upgraded connection is closed. */
   tunnelIdleMs: number;
   readonly forwarded = new ForwardedFields();
+  /** For one call of a rule's upstream. */
+  readonly changed = new ChangedRequest();
   readonly spare: Relay[] = [];
 
   constructor(loop: RelayLoop, tunnelIdleMs: number) {
@@ -93,7 +95,11 @@ export class Relay implements UpstreamRequest, UpstreamReceiver, DeadlineOwner {
     this.edits.clear();
     forwarded.fill(exchange, this.edits);
     exchange.source = this.#client;
-    if (timeouts.requestMs > 0) loop.deadlines.arm(this.#deadline, REQUEST, timeouts.requestMs);
+    if (timeouts.requestMs > 0) {
+      // A stage in front may have taken its time.
+      const leftMs = exchange.startedAt + timeouts.requestMs - loop.now;
+      loop.deadlines.arm(this.#deadline, REQUEST, Math.max(1, leftMs));
+    }
     const call = upstream.request(this, this);
     // It may have failed at once: then the call is not ours any more.
     if (this.#use !== use) return "done";

@@ -21,8 +21,8 @@ export interface RuleChanges {
   readonly path: CompiledPath | undefined;
 }
 
-/** The changed request, filled anew: pools read it only within the call. */
-class ChangedRequest implements UpstreamRequest {
+/** A changed request, filled anew for each: pools read it only within the call. */
+export class ChangedRequest implements UpstreamRequest {
   head = new Message(0);
   readonly edits = new FieldEdits();
   hasBody = false;
@@ -30,18 +30,18 @@ class ChangedRequest implements UpstreamRequest {
   headTimeoutMs = 0;
 }
 
-const CHANGED = new ChangedRequest();
-
 export class RuleUpstream implements UpstreamPool {
   /** Label of the backend that the last request went to, "" when to none: to be read right after `request`. */
   backend = "";
   readonly #choice: WeightedChoice;
   readonly #changes: RuleChanges;
   readonly #hasChanges: boolean;
+  readonly #changed: ChangedRequest;
 
-  constructor(choice: WeightedChoice, changes: RuleChanges) {
+  constructor(choice: WeightedChoice, changes: RuleChanges, changed: ChangedRequest) {
     this.#choice = choice;
     this.#changes = changes;
+    this.#changed = changed;
     this.#hasChanges = changes.edits !== undefined || changes.path !== undefined;
   }
 
@@ -57,15 +57,16 @@ export class RuleUpstream implements UpstreamPool {
 
   #change(request: UpstreamRequest): UpstreamRequest {
     const { edits, path } = this.#changes;
-    CHANGED.head = request.head;
-    CHANGED.hasBody = request.hasBody;
-    CHANGED.key = request.key;
-    CHANGED.headTimeoutMs = request.headTimeoutMs;
-    CHANGED.edits.clear();
-    if (request.edits !== undefined) CHANGED.edits.merge(request.edits);
-    if (edits !== undefined) applyAfter(CHANGED.edits, edits);
-    if (path !== undefined) CHANGED.edits.target = modifiedTarget(path, request.head) ?? CHANGED.edits.target;
-    return CHANGED;
+    const changed = this.#changed;
+    changed.head = request.head;
+    changed.hasBody = request.hasBody;
+    changed.key = request.key;
+    changed.headTimeoutMs = request.headTimeoutMs;
+    changed.edits.clear();
+    if (request.edits !== undefined) changed.edits.merge(request.edits);
+    if (edits !== undefined) applyAfter(changed.edits, edits);
+    if (path !== undefined) changed.edits.target = modifiedTarget(path, request.head) ?? changed.edits.target;
+    return changed;
   }
 }
 
