@@ -38,7 +38,7 @@ for (const [index, type] of COUNTED_TYPES.entries()) TYPE_INDEX[type] = index + 
 const RCODES = Array.from({ length: 11 }, (_, rcode) => rcodeName(rcode));
 const RCODE_LABELS = [...RCODES, "other"];
 
-/** `code` as a label's value. */
+/** The label of a response code. */
 export const rcodeLabel = (rcode: number): string => RCODES[rcode] ?? "other";
 
 export const RCODE_DIMENSION = { label: "rcode", values: RCODE_LABELS } as const;
