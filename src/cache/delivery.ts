@@ -6,7 +6,7 @@ import type { Segment } from "#src/memory/segment.ts";
 import type { Held } from "#src/reactor/stream.ts";
 import { CHAIN_HEADER_BYTES, CHAIN_PART_BYTES, type StoredObject } from "./store/object.ts";
 import type { Pins } from "./store/pins.ts";
-import { readHead } from "./store/stored-head.ts";
+import { VIA, readHead } from "./store/stored-head.ts";
 
 /** A body up to this is copied by HTTP/1.1 into its out buffer; a longer one, and any over HTTP/2's windows, may leave in parts. */
 const COPIED = 16 * 1024;
@@ -75,6 +75,7 @@ export class Delivery {
     const edits = this.#edits;
     edits.clear();
     edits.set("age", String(age));
+    edits.add(...VIA);
     edits.add("cache-status", "fairway; hit");
     const held = this.#pins.hold(object.chain);
     const pieces = new ChainPieces(this.#segment, object.chain, object.bodyLength, held);

@@ -6,7 +6,7 @@ import type { UpstreamPool } from "#src/http/upstream.ts";
 export interface CacheRoute {
   /** Keeps what must not mix apart: alike for routes with the same host only when they have the same origin. */
   readonly partition: number;
-  readonly pool: UpstreamPool;
+  readonly pool: CacheOrigin;
   /** Adds the changes that requests to the origin get (forwarded fields, the route's filters). */
   readonly editRequest: (exchange: Exchange, edits: FieldEdits) => void;
   /** Milliseconds for the origin's head, 0 for none. */
@@ -15,4 +15,10 @@ export interface CacheRoute {
   readonly maxObjectBytes: number;
 }
 
+/** A pool that may say, right after `request`, which backend it chose. */
+export interface CacheOrigin extends UpstreamPool {
+  readonly backend?: string;
+}
+
+/** The usual limit. */
 export const MAX_OBJECT_BYTES: number = 8 * 1024 * 1024;

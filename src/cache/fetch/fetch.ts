@@ -4,7 +4,6 @@
  * Whole and storable, it goes to shared memory; until others can find it there, they still join here.
  */
 import type { AbortReason, Exchange } from "#src/http/exchange.ts";
-import type { FieldEdits } from "#src/http/field-edits.ts";
 import { BODY, type Message } from "#src/http/message.ts";
 import type { UpstreamCall, UpstreamError, UpstreamReceiver } from "#src/http/upstream.ts";
 import type { Slab } from "#src/reactor/slab.ts";
@@ -14,12 +13,12 @@ import { askedBy } from "../policy/cache-control.ts";
 import { currentAge } from "../policy/freshness.ts";
 import { mayServeOnError, reuse } from "../policy/reuse.ts";
 import { revalidationOutcome } from "../policy/revalidation.ts";
-import type { CacheRoute } from "../route.ts";
 import { readHead, renewHead } from "../store/stored-head.ts";
 import { type Arrival, judge } from "./arrival.ts";
 import { failureOf } from "./failure.ts";
 import { Gathering } from "./gathering.ts";
 import { copyOfHead } from "./head-copy.ts";
+import type { FetchPlan } from "./plan.ts";
 import { Recipient } from "./recipient.ts";
 import { respondFetched } from "./respond.ts";
 import { conditionalEdits, type Revalidated } from "./revalidated.ts";
@@ -29,19 +28,6 @@ import type { StoreOutcome, StoreWaiter } from "./storing.ts";
 
 /** With no client left, a body that lacks no more than this is fetched to its end. */
 const LITTLE_LEFT = 512 * 1024;
-
-export interface FetchPlan {
-  readonly route: CacheRoute;
-  readonly request: Message;
-  readonly edits: FieldEdits;
-  /** What others find it by, "" when none may join. */
-  readonly shareKey: string;
-  readonly baseKey: string;
-  readonly stored: Revalidated | undefined;
-  readonly background: boolean;
-  /** For an exchange that waited for this response and cannot have it. */
-  readonly fetchAlone: (exchange: Exchange) => void;
-}
 
 /** "asking": no head yet. "passing": not kept. "complete": all is here, clients still take it. */
 type State = "asking" | "gathering" | "passing" | "complete" | "over";
@@ -54,8 +40,10 @@ export class Fetch implements UpstreamReceiver, StoreWaiter {
   #stored: Revalidated | undefined;
   #state: State = "asking";
   #call: UpstreamCall | undefined;
-  /** A call whose further news mean nothing. */
-  #dropped: UpstreamCall | undefined;
+  #endpoint = "";
+  #backend = "";
+  /** The stored response went while the origin said that it is good: the whole is asked for. */
+  #asksAgain = false;
   #requestedAt = 0;
   #head: Message | undefined;
   #arrival: Arrival | undefined;
@@ -86,6 +74,7 @@ export class Fetch implements UpstreamReceiver, StoreWaiter {
     this.#requestedAt = this.#cache.wall();
     const asked = this.#stored === undefined ? edits : conditionalEdits(edits, this.#stored);
     const call = pool.request({ head: request, edits: asked, hasBody: false, key: 0, headTimeoutMs }, this);
+    this.#backend = pool.backend ?? "";
     this.#call ??= call;
   }
 
@@ -108,22 +97,22 @@ export class Fetch implements UpstreamReceiver, StoreWaiter {
     this.#unlist();
   }
 
-  onInform(call: UpstreamCall, head: Message): void {
-    if (call === this.#dropped) return;
+  onInform(_call: UpstreamCall, head: Message): void {
+    if (this.#state !== "asking") return;
     for (const recipient of this.#recipients) if (recipient.leads) recipient.exchange.inform(head.status, head);
   }
 
   onResponse(call: UpstreamCall, head: Message): void {
-    if (call === this.#dropped) return;
+    if (this.#state !== "asking") return;
     this.#call = call;
+    this.#endpoint = call.endpoint;
     const outcome = this.#stored === undefined ? "replace" : revalidationOutcome(head.status);
-    if (outcome === "refresh") this.#refresh(call, head);
-    else if (outcome === "error" && this.#serveStale()) this.#drop(call);
-    else this.#arrive(copyOfHead(head));
+    if (outcome === "refresh") this.#refresh(head);
+    else if (outcome !== "error" || !this.#serveStale()) this.#arrive(copyOfHead(head));
   }
 
-  onBody(call: UpstreamCall, slab: Slab, start: number, end: number): boolean {
-    if (call === this.#dropped) return true;
+  onBody(_call: UpstreamCall, slab: Slab, start: number, end: number): boolean {
+    if (this.#state === "over") return true;
     this.#cache.counters.onOriginBytes(end - start);
     if (this.#state === "passing") return this.#pass(slab, start, end);
     if (this.#state !== "gathering" || this.#refreshed) return true;
@@ -133,21 +122,27 @@ export class Fetch implements UpstreamReceiver, StoreWaiter {
     return !this.#gathering.exceeded || this.#passFromHere();
   }
 
-  onBodyEnd(call: UpstreamCall, trailers: Message | undefined): void {
-    if (call === this.#dropped) return;
-    if (this.#state === "passing") {
+  onBodyEnd(_call: UpstreamCall, trailers: Message | undefined): void {
+    // The call may serve somebody else from here on.
+    this.#call = undefined;
+    if (this.#asksAgain) {
+      this.#asksAgain = false;
+      this.begin();
+    } else if (this.#state === "passing") {
       this.#over();
       for (const { exchange } of this.#takeRecipients()) exchange.end(trailers);
     } else if (this.#state === "gathering") this.#complete();
   }
 
-  onUpgrade(call: UpstreamCall, _head: Message, stream: Stream, _rest: Uint8Array): void {
+  onUpgrade(_call: UpstreamCall, _head: Message, stream: Stream, _rest: Uint8Array): void {
     stream.abort("error");
-    if (call !== this.#dropped) this.#fail(502, "upstreamFailed", "the origin switched protocols unasked");
+    this.#call = undefined;
+    if (this.#state !== "over") this.#fail(502, "upstreamFailed", "the origin switched protocols unasked");
   }
 
-  onFail(call: UpstreamCall, error: UpstreamError): void {
-    if (call === this.#dropped || this.#state === "over" || this.#state === "complete") return;
+  onFail(_call: UpstreamCall, error: UpstreamError): void {
+    this.#call = undefined;
+    if (this.#state === "over" || this.#state === "complete") return;
     if (this.#state === "asking" && this.#serveStale()) return;
     const { status, reason } = failureOf(error.source);
     this.#fail(status, reason, error.detail);
@@ -171,7 +166,6 @@ export class Fetch implements UpstreamReceiver, StoreWaiter {
       else if (this.#gathering.exceeded && this.#state === "gathering" && this.#passFromHere()) this.#call?.resume();
     } else if (this.#state === "complete") this.#release();
     else if (this.#state !== "over" && !this.#isWorthGoingOn()) {
-      if (this.#call !== undefined) this.#drop(this.#call);
       this.#over();
     }
   }
@@ -191,14 +185,12 @@ export class Fetch implements UpstreamReceiver, StoreWaiter {
   }
 
   /** 304: the stored response goes on with a renewed head. When it has been evicted meanwhile, the whole is asked for. */
-  #refresh(call: UpstreamCall, renewal: Message): void {
+  #refresh(renewal: Message): void {
     const { segment, reader } = this.#cache;
     const { found } = reader;
     if (!this.#findStored()) {
       this.#stored = undefined;
-      this.#drop(call);
-      this.#call = undefined;
-      this.begin();
+      this.#asksAgain = true;
       return;
     }
     const { bytes } = segment.slabOf(found.unit);
@@ -235,7 +227,6 @@ export class Fetch implements UpstreamReceiver, StoreWaiter {
       }
     }
     if (this.#recipients.length === 0 && this.#state === "passing") {
-      if (this.#call !== undefined) this.#drop(this.#call);
       this.#over();
     }
     for (const exchange of alone) this.#plan.fetchAlone(exchange);
@@ -264,7 +255,8 @@ export class Fetch implements UpstreamReceiver, StoreWaiter {
     const arrival = this.#arrival!;
     const outcome = !leads ? "collapsed" : this.#plan.stored === undefined || !this.#refreshed ? "miss" : "revalidated";
     this.#cache.note(exchange, outcome);
-    exchange.notes.endpoint = this.#call?.endpoint ?? "";
+    exchange.notes.endpoint = this.#endpoint;
+    exchange.notes.backend = this.#backend;
     exchange.notes.upstreamMs = Math.max(0, arrival.receivedAt - this.#requestedAt);
     const isAnswered = respondFetched(exchange, head, arrival, {
       age: leads && !this.#refreshed ? -1 : this.#age(arrival),
@@ -288,7 +280,6 @@ export class Fetch implements UpstreamReceiver, StoreWaiter {
   #passFromHere(): boolean {
     for (const { position } of this.#recipients) if (position < this.#gathering.body.length) return false;
     if (this.#recipients.length === 0) {
-      if (this.#call !== undefined) this.#drop(this.#call);
       this.#over();
       return true;
     }
@@ -354,6 +345,7 @@ export class Fetch implements UpstreamReceiver, StoreWaiter {
     this.#over();
     for (const { exchange } of this.#takeRecipients()) {
       if (isEarly) this.#cache.note(exchange, "miss");
+      exchange.notes.backend = this.#backend;
       exchange.fail(status, reason, detail);
     }
   }
@@ -362,11 +354,6 @@ export class Fetch implements UpstreamReceiver, StoreWaiter {
     if (this.#plan.background && this.#state !== "passing") return !this.#gathering.exceeded;
     const left = (this.#head?.contentLength ?? -1) - this.#gathering.body.length;
     return this.#state === "gathering" && !this.#gathering.exceeded && left >= 0 && left <= LITTLE_LEFT;
-  }
-
-  #drop(call: UpstreamCall): void {
-    this.#dropped = call;
-    call.cancel();
   }
 
   #takeRecipients(): Recipient[] {
@@ -387,8 +374,11 @@ export class Fetch implements UpstreamReceiver, StoreWaiter {
     if (shareKey !== "" && this.#cache.fetches.get(shareKey) === this) this.#cache.fetches.delete(shareKey);
   }
 
+  /** The end, before the response's when nobody wants it any more. */
   #over(): void {
     this.#state = "over";
+    this.#call?.cancel();
+    this.#call = undefined;
     this.#unlist();
     this.#cache.open.delete(this);
     this.#gathering.release();

@@ -5,7 +5,7 @@ import { FieldEdits } from "#src/http/field-edits.ts";
 import { BODY, Message } from "#src/http/message.ts";
 import { cacheStatusText } from "../policy/cache-status.ts";
 import { isNotModified } from "../policy/validator.ts";
-import { NOT_IN_304 } from "../store/stored-head.ts";
+import { NOT_IN_304, VIA } from "../store/stored-head.ts";
 import type { Arrival } from "./arrival.ts";
 
 export interface FetchedView {
@@ -23,6 +23,7 @@ export interface FetchedView {
 export function respondFetched(exchange: Exchange, head: Message, arrival: Arrival, view: FetchedView): boolean {
   const edits = new FieldEdits();
   if (view.age >= 0) edits.set("age", String(view.age));
+  edits.add(...VIA);
   edits.add(
     "cache-status",
     cacheStatusText({

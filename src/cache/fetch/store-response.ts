@@ -5,7 +5,7 @@ import { KIND, draftBytes, type ObjectDraft } from "../store/object.ts";
 import { renderHead } from "../store/stored-head.ts";
 import { MAX_VARY_NAMES, unionOf, variantsDraft } from "../store/variants.ts";
 import type { Arrival } from "./arrival.ts";
-import type { FetchPlan } from "./fetch.ts";
+import type { FetchPlan } from "./plan.ts";
 import type { GatheredBody } from "./gathered-body.ts";
 import { MAX_DRAFT_BYTES, Storing, type StoreWaiter } from "./storing.ts";
 

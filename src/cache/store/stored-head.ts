@@ -8,9 +8,14 @@ import { FIELD, FIELD_NAMES, fieldNumber } from "#src/http/field.ts";
 import { BODY, HOP_BY_HOP, Message } from "#src/http/message.ts";
 import { statusText } from "#src/http/status-text.ts";
 
-/** Last line of every rendered head (RFC 9211). */
-const CACHE_STATUS_LINE = "cache-status: fairway; hit\r\n";
-const [CACHE_STATUS, HIT] = ["cache-status", "fairway; hit"];
+/** Name in lower case and value, both latin-1. */
+type Field = readonly [name: string, value: string];
+
+/** Says on every response from an origin that it came through here, as the relay does. */
+export const VIA = ["via", "1.1 fairway"] as const;
+/** What a hit is told beside the stored fields (RFC 9110 section 7.6.3, RFC 9211): the end of every rendered head. */
+const OWN_FIELDS: readonly Field[] = [VIA, ["cache-status", "fairway; hit"]];
+const OWN_LINES = linesFrom(OWN_FIELDS);
 const COLON = 58;
 const CR = 13;
 
@@ -93,9 +98,9 @@ export function renderHead(head: Message, bodyLength: number): HeadForms {
   };
 }
 
-/** A stored HTTP/1.1 form as a head again, over a copy of its bytes, without the line that tells the hit. */
+/** A stored HTTP/1.1 form as a head again, over a copy of its bytes, without the lines that each hit is told. */
 export function readHead(bytes: Uint8Array, start: number, end: number, status: number): Message {
-  const copy = bytes.slice(start, end - CACHE_STATUS_LINE.length);
+  const copy = bytes.slice(start, end - OWN_LINES.length);
   const lines = linesOf(copy);
   const head = new Message(lines.length + 1);
   head.reset(copy);
@@ -142,8 +147,9 @@ const STAYS: ReadonlySet<number> = new Set([
   FIELD["set-cookie"],
 ]);
 
-/** Name in lower case and value, both latin-1. */
-type Field = readonly [name: string, value: string];
+function linesFrom(fields: readonly Field[]): string {
+  return fields.map(([name, value]) => `${name}: ${value}\r\n`).join("");
+}
 
 function allFields(head: Message): Field[] {
   return Array.from({ length: head.fieldCount }, (_, i) => [head.name(i).toLowerCase(), head.value(i)]);
@@ -157,8 +163,7 @@ function keptFields(head: Message): Field[] {
 }
 
 function renderH1(status: number, fields: readonly Field[]): Buffer {
-  const lines = fields.map(([name, value]) => `${name}: ${value}\r\n`);
-  return Buffer.from(`HTTP/1.1 ${status} ${statusText(status)}\r\n${lines.join("")}${CACHE_STATUS_LINE}`, "latin1");
+  return Buffer.from(`HTTP/1.1 ${status} ${statusText(status)}\r\n${linesFrom(fields)}${OWN_LINES}`, "latin1");
 }
 
 function renderH2(status: number, fields: readonly Field[]): Buffer {
@@ -166,7 +171,7 @@ function renderH2(status: number, fields: readonly Field[]): Buffer {
   const indexed = STATIC_STATUS.get(status);
   if (indexed !== undefined) parts.push(Buffer.from([indexed]));
   else parts.push(Buffer.from([STATUS_NAME]), hpackString(String(status)));
-  for (const [name, value] of [...fields, [CACHE_STATUS, HIT] as const]) {
+  for (const [name, value] of [...fields, ...OWN_FIELDS]) {
     const index = STATIC_NAMES.get(name);
     // Literal without indexing (RFC 7541 section 6.2.2): the name's index in four bits, more in one byte behind them.
     if (index === undefined) parts.push(Buffer.from([0]), hpackString(name));
