@@ -72,7 +72,11 @@ export const up = defineCommand({
     const socket = join(runtime.path, "config.sock");
     await server.listen(socket);
     await using supervisor = new Supervisor({
-      services: servicesOf({ ...options, stub: options.demo ? [...options.stub, DEMO_STUB] : options.stub }, socket),
+      services: servicesOf(
+        { ...options, stub: options.demo ? [...options.stub, DEMO_STUB] : options.stub },
+        configuration.current.entries,
+        socket,
+      ),
       onLine: (line) => console.log(line),
     });
     const startedAt = performance.now();
@@ -93,7 +97,11 @@ interface ServiceOptions {
   readonly rootHints: string;
 }
 
-function servicesOf({ workers, bind, stub, rootHints }: ServiceOptions, socket: string): SupervisedService[] {
+function servicesOf(
+  { workers, bind, stub, rootHints }: ServiceOptions,
+  entries: readonly Entry[],
+  socket: string,
+): SupervisedService[] {
   const common = [
     `--config-socket=${socket}`,
     `--bind=${bind.join(",")}`,
@@ -104,6 +112,10 @@ function servicesOf({ workers, bind, stub, rootHints }: ServiceOptions, socket: 
       ...(stub.length === 0 ? [] : [`--stub=${stub.join(",")}`]),
       ...(rootHints === "" ? [] : [`--root-hints=${rootHints}`]),
     ],
+    // Memory is reserved once, when the service starts.
+    edge: entries.flatMap(({ value }) =>
+      value.kind === "dataPlane" && value.engine === "edge" ? [`--cache-bytes=${value.cacheMaxBytes}`] : [],
+    ),
   };
   return Object.keys(SELECT).map((name) => ({
     name,

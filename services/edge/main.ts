@@ -2,6 +2,7 @@
 import { HTTP_METRICS } from "#src/http/engine/http-metrics.ts";
 import { HealthBits } from "#src/memory/health-bits.ts";
 import { Backends } from "#src/plane/backends.ts";
+import { CACHE_METRICS, cacheMemory, CacheOwner, CacheUser } from "#src/plane/cache.ts";
 import { HEALTH_METRICS, HEALTH_TARGETS, HealthChecks } from "#src/plane/health.ts";
 import { HttpLog } from "#src/plane/http-log.ts";
 import { HttpPlane } from "#src/plane/http-plane.ts";
@@ -14,24 +15,41 @@ const service = defineService({
   name: "edge",
   help: "Serves HTTP from a cache in front of backends.",
   adminPort: 9643,
-  options: PLANE_OPTIONS,
-  metrics: { ...HTTP_METRICS, ...HEALTH_METRICS },
-  memory: () => ({ healthTargets: HEALTH_TARGETS, slots: 0, arenaBytes: 0 }),
+  options: {
+    ...PLANE_OPTIONS,
+    cacheBytes: {
+      type: "bytes",
+      default: 268_435_456,
+      min: 16_777_216,
+      max: 17_179_869_184,
+      help: "Memory for cached responses, shared by the service's processes.",
+    },
+  },
+  metrics: { ...HTTP_METRICS, ...CACHE_METRICS, ...HEALTH_METRICS },
+  memory: ({ cacheBytes }) => ({ healthTargets: HEALTH_TARGETS, ...cacheMemory(cacheBytes) }),
   tcpPorts: (_options, entries) => tcpPortsOf("edge", entries),
   async main(context) {
-    const health = new HealthChecks(context);
+    await using stack = new AsyncDisposableStack();
+    const { poller } = stack.use(new Sockets(context.log));
+    const cache = stack.use(new CacheOwner({ ...context, poller }));
+    const health = stack.use(new HealthChecks(context));
+    const owned = stack.move();
     return {
       apply: (update) => health.apply(update),
-      [Symbol.asyncDispose]: () => health[Symbol.asyncDispose](),
+      ended: (row) => cache.ended(row),
+      [Symbol.asyncDispose]: () => owned.disposeAsync(),
     };
   },
-  async data({ options, log, metrics, segment, observe }) {
+  async data(context) {
+    const { options, log, metrics, segment, observe } = context;
     await using stack = new AsyncDisposableStack();
     const { poller, tcp, tls } = stack.use(new Sockets(log));
     const requests = stack.use(new HttpLog("edge", metrics, poller));
     const backends = stack.use(new Backends({ engine: "edge", tcp, tls, health: new HealthBits(segment) }));
+    const cache = stack.use(new CacheUser({ ...context, poller }));
     const http = stack.use(
       new HttpPlane({
+        front: cache.front,
         engine: "edge",
         tcp,
         tls,
