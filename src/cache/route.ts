@@ -6,18 +6,15 @@ import type { UpstreamPool } from "#src/http/upstream.ts";
 export interface CacheRoute {
   /** Keeps what must not mix apart: alike for routes with the same host only when they have the same origin. */
   readonly partition: number;
-  readonly pool: CacheOrigin;
+  readonly pool: UpstreamPool;
+  /** Tells right after the pool's `request` which backend was chosen, for the log; absent: nothing is told. */
+  readonly chosen?: { readonly backend: string };
   /** Adds the changes that requests to the origin get (forwarded fields, the route's filters). */
   readonly editRequest: (exchange: Exchange, edits: FieldEdits) => void;
   /** Milliseconds for the origin's head, 0 for none. */
   readonly headTimeoutMs: number;
   /** A larger body is passed on and not stored. */
   readonly maxObjectBytes: number;
-}
-
-/** A pool that may say, right after `request`, which backend it chose. */
-export interface CacheOrigin extends UpstreamPool {
-  readonly backend?: string;
 }
 
 /** The usual limit. */

@@ -74,7 +74,7 @@ export class Fetch implements UpstreamReceiver, StoreWaiter {
     this.#requestedAt = this.#cache.wall();
     const asked = this.#stored === undefined ? edits : conditionalEdits(edits, this.#stored);
     const call = pool.request({ head: request, edits: asked, hasBody: false, key: 0, headTimeoutMs }, this);
-    this.#backend = pool.backend ?? "";
+    this.#backend = route.chosen?.backend ?? "";
     this.#call ??= call;
   }
 
