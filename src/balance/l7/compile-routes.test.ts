@@ -13,6 +13,7 @@ import { HttpDate } from "#src/http/engine/http-date.ts";
 import { DEFAULT_LIMITS } from "#src/http/engine/limits.ts";
 import { OutBuffer } from "#src/http/engine/out-buffer.ts";
 import type { EngineServices } from "#src/http/engine/services.ts";
+import type { Exchange } from "#src/http/exchange.ts";
 import { FieldEdits } from "#src/http/field-edits.ts";
 import { makeOpenH1 } from "#src/http/h1/open.ts";
 import { parseResponse } from "#src/http/h1/parse.ts";
@@ -25,6 +26,9 @@ import { TimerWheel } from "#src/reactor/timer-wheel.ts";
 import { FakeParts, FakeStream } from "#src/testing/fake-stream.ts";
 import { compileRoutes, type RouteSources } from "./compile-routes.ts";
 import { RelayServices } from "./relay.ts";
+import { RelayStage } from "./relay-stage.ts";
+import { RuleUpstream } from "./rule-upstream.ts";
+import { WeightedChoice } from "./weighted-choice.ts";
 
 const HEADS = { headBytes: 65_536, fields: 256 };
 
@@ -193,6 +197,8 @@ function serve(set: Set) {
   };
   return { ask, routeOf, connect, upstream, notes, advance, services };
 }
+
+const idleLoop = { now: 0, startTick: () => {}, cancelTick: () => {}, fault: () => {} };
 
 const statusOf = (response: string): number => Number(response.slice(9, 12));
 const fieldOf = (head: string, name: string): string | undefined =>
@@ -425,6 +431,36 @@ test("a failure at once within pipelined requests answers each of them", () => {
   services.out.flush();
   assert.equal(stream.sent.match(/HTTP\/1\.1 500/g)!.length, 3);
   assert.equal(notes.length, 3);
+});
+
+test("a relay that fails at once has answered, and is free again", () => {
+  const { services } = serve({ routes: [] });
+  const relay = new RelayServices({ now: 0, deadlines: new TimerWheel(idleLoop) }, 1000);
+  const upstream = new RuleUpstream(
+    new WeightedChoice([], () => undefined),
+    { edits: undefined, path: undefined },
+    relay.changed,
+  );
+  const stage = new RelayStage(upstream, { requestMs: 0, headMs: 0 }, relay);
+  const outcomes: string[] = [];
+  const stages = [
+    {
+      onRequest(exchange: Exchange) {
+        const outcome = stage.onRequest(exchange);
+        outcomes.push(outcome);
+        return outcome;
+      },
+    },
+  ];
+  const stream = new FakeStream();
+  stream.handler = makeOpenH1(services)(stream, { current: { secure: false, stages } }, services);
+  for (let i = 0; i < 2; i++) {
+    stream.receive("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab");
+    services.out.flush();
+    assert.equal(statusOf(stream.takeSent()), 500);
+  }
+  assert.deepEqual(outcomes, ["done", "done"]);
+  assert.equal(relay.spare.length, 1);
 });
 
 test("a stage in front gets the rule's own upstream and may answer instead", () => {

@@ -8,7 +8,7 @@ import type { Stage } from "#src/http/stage.ts";
 import { statusText } from "#src/http/status-text.ts";
 import { compilePath, modifiedTarget, type CompiledPath } from "./path-modifier.ts";
 
-export type RedirectConfig = Extract<HttpFilterConfig, { readonly type: "RequestRedirect" }>;
+type RedirectConfig = Extract<HttpFilterConfig, { readonly type: "RequestRedirect" }>;
 
 const LOCATION = Buffer.from("location");
 const WELL_KNOWN: Readonly<Record<string, number>> = { http: 80, https: 443 };

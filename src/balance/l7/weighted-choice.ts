@@ -43,7 +43,7 @@ export class WeightedChoice {
 }
 
 /** `NAMESPACE/NAME:PORT` of the key `backend/NAMESPACE/KIND/NAME/PORT`. */
-export function labelOf(key: string): string {
+function labelOf(key: string): string {
   const [, namespace = "", , name = "", port = "0"] = key.split("/");
   if (name === "") return "";
   return port === "0" ? `${namespace}/${name}` : `${namespace}/${name}:${port}`;
