@@ -1,6 +1,5 @@
 /** The balancer: HTTP by host and path, TCP and UDP, from clients to healthy backends. */
 import { L4_METRICS } from "#src/balance/l4/l4-metrics.ts";
-import type { Observation } from "#src/config/stream/update.ts";
 import { HTTP_METRICS } from "#src/http/engine/http-metrics.ts";
 import { HealthBits } from "#src/memory/health-bits.ts";
 import { Backends } from "#src/plane/backends.ts";
@@ -38,7 +37,7 @@ const service = defineService({
       tcp,
       backends,
       bind: options.bind,
-      observe: (observation: Observation) => observe(observation),
+      observe,
     } as const;
     const http = stack.use(new HttpPlane({ ...shared, tls, observer: requests.observer, ticketKeys: segment.secret }));
     const l4 = stack.use(new L4Plane({ ...shared, metrics, writer: requests.writer }));

@@ -1,5 +1,4 @@
 /** The authoritative DNS service: zones of the configuration, over UDP, TCP and TLS. */
-import { randomBytes } from "node:crypto";
 import { Authority } from "#src/dns/auth/answer.ts";
 import { compileZones } from "#src/dns/auth/compile-zones.ts";
 import { declareDnsMetrics, DnsSlotCounters } from "#src/dns/server/dns-metrics.ts";
@@ -13,7 +12,7 @@ import { defineService } from "#src/process/service.ts";
 import { Poller } from "#src/reactor/poller.ts";
 import { Tcp } from "#src/reactor/tcp.ts";
 import { CertificateTable } from "#src/reactor/tls/certificate-store.ts";
-import { TICKET_KEY_BYTES, TlsServer } from "#src/reactor/tls/tls-server.ts";
+import { TlsServer } from "#src/reactor/tls/tls-server.ts";
 import { Tls } from "#src/reactor/tls/tls.ts";
 import { CertificateFiles, readCertificate } from "./certificate-files.ts";
 import { ZoneTable } from "./zone-table.ts";
@@ -61,7 +60,7 @@ export const service = defineService({
     readCertificate(options);
     return { [Symbol.asyncDispose]: () => Promise.resolve() };
   },
-  async data({ options, metrics, log, index }) {
+  async data({ options, metrics, log, index, segment }) {
     await using building = new AsyncDisposableStack();
     const poller = building.use(new Poller({ onFault: (error) => log.error("fault in a batch", { error }) }));
     const tcp = building.use(new Tcp(poller));
@@ -87,7 +86,7 @@ export const service = defineService({
           onRefused: (reason) => log.warn("certificate refused: the one before goes on", { reason }),
         }),
       );
-      tlsOptions.tls = { port: options.tlsPort, server: building.use(createServer(tls, certificates)) };
+      tlsOptions.tls = { port: options.tlsPort, server: building.use(createServer(tls, certificates, segment.secret)) };
     }
     const listeners = building.use(
       new DnsListeners(tcp, responder, {
@@ -118,9 +117,8 @@ export const service = defineService({
   },
 });
 
-/** Each process has ticket keys of its own: a session is resumed where it began. */
-function createServer(tls: Tls, certificates: CertificateTable): TlsServer {
-  const ticketKeys = randomBytes(TICKET_KEY_BYTES);
+/** Ticket keys are those of all the service's processes: a session is resumed at any of them. */
+function createServer(tls: Tls, certificates: CertificateTable, ticketKeys: Uint8Array): TlsServer {
   return new TlsServer(tls, { certificates, alpn: ["dot"], ticketKeys, handshakeMs: HANDSHAKE_MS });
 }
 

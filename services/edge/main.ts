@@ -57,7 +57,7 @@ const service = defineService({
         observer: requests.observer,
         ticketKeys: segment.secret,
         bind: options.bind,
-        observe: (observation) => observe(observation),
+        observe,
       }),
     );
     const owned = stack.move();

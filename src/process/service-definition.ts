@@ -45,7 +45,7 @@ interface Context<O extends Options, M extends MetricDeclarations> {
   /** Aborted when the process begins to stop for good (after the drain). */
   readonly signal: AbortSignal;
   /** Tells the config stream's server (through the main) what became of an entry. */
-  observe(observation: Observation): void;
+  readonly observe: (observation: Observation) => void;
 }
 
 export interface MainContext<O extends Options, M extends MetricDeclarations> extends Context<O, M> {

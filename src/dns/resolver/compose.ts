@@ -1,5 +1,5 @@
 /** From an outcome to the wire bytes that are kept and sent: header, question, sections, without OPT. */
-import { FLAG, HEADER_BYTES, MAX_MESSAGE_BYTES } from "#src/dns/wire/header.ts";
+import { FLAG, MAX_MESSAGE_BYTES } from "#src/dns/wire/header.ts";
 import { MessageWriter, type Section } from "#src/dns/wire/message-writer.ts";
 import { hashName, skipName } from "#src/dns/wire/name.ts";
 import { CLASS } from "#src/dns/wire/type.ts";
@@ -46,6 +46,3 @@ export class AnswerComposer {
     }
   }
 }
-
-/** Where the question of a composed answer ends. */
-export const questionEnd = (answer: CachedAnswer): number => HEADER_BYTES + answer.nameLength + 4;
