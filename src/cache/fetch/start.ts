@@ -9,7 +9,7 @@ import { Fetch } from "./fetch.ts";
 import type { Revalidated } from "./revalidated.ts";
 
 /** `client`: the exchange waits for the answer. `nobody`: the exchange has been or will be answered from what is stored. */
-export type FetchFor = "client" | "nobody";
+type FetchFor = "client" | "nobody";
 
 export function startFetch(
   cache: CacheProcess,

@@ -28,11 +28,6 @@ export class Pins {
     return pin;
   }
 
-  /** Objects that are held now. */
-  get count(): number {
-    return this.#held.size;
-  }
-
   end(pin: Pin): void {
     this.#held.delete(pin.unit);
     this.#reader.unpin(pin.number);
