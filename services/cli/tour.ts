@@ -144,7 +144,7 @@ const STOPS: readonly Stop[] = [
     name: "cdn.demo.test",
     path: "/",
     show: "cache-status",
-    expect: /hit/,
+    expect: /hit|collapsed/,
   }),
   httpStop({
     plane: "edge, TLS",

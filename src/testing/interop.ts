@@ -38,9 +38,12 @@ const isInstalled = (program: string): boolean =>
 const faults = Object.entries(PEERS)
   .filter(([program]) => !isInstalled(program))
   .map(([program, install]) => `Cannot run the interop tests: ${program} is not installed. Install it: ${install}`);
-if (process.getuid?.() !== 0) faults.push("Cannot run the interop tests: they make network namespaces. Run them as root.");
+if (process.getuid?.() !== 0)
+  faults.push("Cannot run the interop tests: they make network namespaces. Run them as root.");
 if (process.env["FAIRWAY_CORPORA"] === undefined) {
-  faults.push("Cannot run the interop tests: set FAIRWAY_CORPORA to the folder with dns-packets, http1-requests and http2-frames.");
+  faults.push(
+    "Cannot run the interop tests: set FAIRWAY_CORPORA to the folder with dns-packets, http1-requests and http2-frames.",
+  );
 }
 if (faults.length > 0) {
   for (const fault of faults) console.error(fault);
@@ -48,10 +51,14 @@ if (faults.length > 0) {
 }
 
 const files = globSync("{src,services}/**/*.interop.ts").toSorted();
-const runner = spawn(process.execPath, ["--no-warnings", "--test", "--test-concurrency=1", ...process.argv.slice(2), ...files], {
-  stdio: "inherit",
-  env: { ...process.env, PATH: folders.join(delimiter) },
-});
+const runner = spawn(
+  process.execPath,
+  ["--no-warnings", "--test", "--test-concurrency=1", ...process.argv.slice(2), ...files],
+  {
+    stdio: "inherit",
+    env: { ...process.env, PATH: folders.join(delimiter) },
+  },
+);
 runner.on("exit", (code) => {
   process.exitCode = code ?? 1;
 });
