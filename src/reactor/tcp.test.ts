@@ -347,7 +347,7 @@ test("each side may end first: half-closed streams go on in the other direction"
   socket.end("question");
   let answer = "";
   socket.on("data", (chunk: Buffer) => (answer += chunk.toString()));
-  await until(() => recorder.closes === 1, "it has closed");
+  await until(() => recorder.closes === 1 && answer.length === 6, "it has closed and the answer has come");
   assert.equal(answer, "answer");
   assert.deepEqual(recorder.events, ["end", "close done"]);
 
