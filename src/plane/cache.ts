@@ -121,6 +121,7 @@ export class CacheUser implements Disposable {
     new CacheStage(this.#runtime.process, {
       partition: partitionOf(`${route.id} ${route.rules.indexOf(rule)}`),
       pool: upstream,
+      chosen: upstream,
       editRequest: (exchange, edits) => this.#forwarded.fill(exchange, edits),
       headTimeoutMs: rule.backendTimeoutMs,
       maxObjectBytes: MAX_OBJECT_BYTES,

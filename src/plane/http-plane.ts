@@ -40,7 +40,7 @@ export interface HttpPlaneOptions {
 
 const OUT_BYTES = 128 * 1024;
 const DRAIN_POLL_MS = 20;
-/** An upgraded connection without a byte in either direction. */
+/** Of an upgraded connection without a byte in either direction, until the configuration says otherwise. */
 const TUNNEL_IDLE_MS = 3_600_000;
 
 export class HttpPlane implements Disposable {
@@ -125,6 +125,7 @@ export class HttpPlane implements Disposable {
       headMs: config.httpHeaderTimeoutMs,
       idleMs: config.httpIdleTimeoutMs,
     };
+    this.#relay.tunnelIdleMs = config.tcpIdleTimeoutMs;
   }
 
   /** Ports that are gone, or whose protocol or addresses have changed. */
