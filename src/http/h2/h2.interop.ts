@@ -126,14 +126,11 @@ class Server implements AsyncDisposable {
       this.#made.push(listener);
       return listener.bound.port;
     };
-    this.plainPort = listen((stream) => {
-      engine.accept(stream, plain);
-      return stream.handler;
-    });
+    this.plainPort = listen((stream) => engine.accept(stream, plain));
     this.priorPort = listen((stream) => openH2(stream, plain, services));
     this.tlsPort = listen((stream) => {
       const secured = server.accept(stream);
-      engine.accept(secured, secure);
+      secured.handler = engine.accept(secured, secure);
       return secured;
     });
     this.#made.push(server, identity);
