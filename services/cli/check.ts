@@ -4,19 +4,14 @@ import { defineCommand } from "#src/process/command-line.ts";
 import { toRows } from "#src/translate/check.ts";
 import { readConfiguration } from "./configuration.ts";
 import { formatTable } from "./table.ts";
+import { OUTPUT_OPTION } from "./output-option.ts";
 
 export const check = defineCommand({
   name: "check",
   help: "Check directories of configuration: every fault, and the verdict on each object.",
   options: {
     file: { type: "list", short: "f", default: ["."], help: "Directory (or file) of YAML and zone files." },
-    output: {
-      type: "string",
-      short: "o",
-      default: "table",
-      choices: ["table", "json"],
-      help: "Form of what is printed.",
-    },
+    output: OUTPUT_OPTION,
   },
   run: async ({ options }) => {
     const { faults, verdicts } = readConfiguration(options.file);

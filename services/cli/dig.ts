@@ -3,6 +3,7 @@ import { defineCommand } from "#src/process/command-line.ts";
 import { lookup, LOOKUP_TYPES, type LookupRecord, type LookupResponse } from "./lookup.ts";
 import { parseServerAddress } from "./server-address.ts";
 import { formatTable } from "./table.ts";
+import { OUTPUT_OPTION } from "./output-option.ts";
 
 const AUTHORITATIVE_PORT = 10_053;
 
@@ -22,13 +23,7 @@ export const dig = defineCommand({
     },
     tcp: { type: "boolean", default: false, help: "Ask over TCP." },
     timeout: { type: "duration", default: 5_000, min: 1, max: 60_000, help: "How long to wait for the answer." },
-    output: {
-      type: "string",
-      short: "o",
-      default: "table",
-      choices: ["table", "json"],
-      help: "Form of what is printed.",
-    },
+    output: OUTPUT_OPTION,
   },
   run: async ({ arguments: [name, type = "A"], options }) => {
     const server = parseServerAddress(options.server, AUTHORITATIVE_PORT);

@@ -2,6 +2,7 @@
 import { defineCommand } from "#src/process/command-line.ts";
 import { ADMIN_PORTS, askAdmin } from "./admin-client.ts";
 import { formatTable } from "./table.ts";
+import { OUTPUT_OPTION } from "./output-option.ts";
 
 /** What a service's `/status` says of itself. */
 interface ServiceStatus {
@@ -16,13 +17,7 @@ export const status = defineCommand({
   help: "Show how each service on this machine is.",
   options: {
     host: { type: "string", default: "127.0.0.1", help: "IP address of the admin endpoints." },
-    output: {
-      type: "string",
-      short: "o",
-      default: "table",
-      choices: ["table", "json"],
-      help: "Form of what is printed.",
-    },
+    output: OUTPUT_OPTION,
   },
   run: async ({ options }) => {
     const answers = await Promise.all(

@@ -1,6 +1,7 @@
 /** `fairway version`. */
 import packageJson from "../../package.json" with { type: "json" };
 import { defineCommand } from "#src/process/command-line.ts";
+import { OUTPUT_OPTION } from "./output-option.ts";
 
 export const VERSION: string = packageJson.version;
 
@@ -8,13 +9,7 @@ export const version = defineCommand({
   name: "version",
   help: "Print the versions of Fairway and of the Node it runs on.",
   options: {
-    output: {
-      type: "string",
-      short: "o",
-      default: "table",
-      choices: ["table", "json"],
-      help: "Form of what is printed.",
-    },
+    output: OUTPUT_OPTION,
   },
   run: async ({ options }) => {
     const versions = {

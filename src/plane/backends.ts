@@ -1,4 +1,5 @@
 /** The backends of a data process: one pool of endpoints each, and for HTTP one pool of connections, kept over changes. */
+import { endpointText } from "#src/balance/endpoint.ts";
 import { BackendPool, type HealthView } from "#src/balance/pool.ts";
 import type { BackendConfig, Engine } from "#src/config/model.ts";
 import type { ConfigUpdate, Rejection } from "#src/config/stream/update.ts";
@@ -15,7 +16,6 @@ import type { Tls } from "#src/reactor/tls/tls.ts";
 import { createTlsClient, type TlsClient } from "#src/reactor/tls/tls-client.ts";
 
 interface Backend {
-  readonly version: string;
   readonly pool: BackendPool;
   readonly upstream: HttpUpstreamPool;
   readonly tls: TlsClient | undefined;
@@ -43,11 +43,10 @@ export class Backends implements Disposable {
     this.#options = options;
     const { health, tcp } = options;
     this.#services = new UpstreamServices(tcp.poller, new PartList());
-    this.#services = new UpstreamServices(options.tcp.poller, new PartList());
     this.#healthView = {
       targetOf: (id, endpoint) => {
         const config = this.#configs.get(id);
-        const found = config?.endpoints.find(({ address, port }) => textOf(address, port) === endpoint);
+        const found = config?.endpoints.find((each) => endpointText(each) === endpoint);
         const key = config === undefined || found === undefined ? "" : targetKey(found, config.health);
         return key === "" ? -1 : health.claim(key);
       },
@@ -72,7 +71,7 @@ export class Backends implements Disposable {
     }
     for (const { key, version, value } of upsert) {
       if (value.kind !== "backend") continue;
-      const reason = this.#put(key, version, value);
+      const reason = this.#put(key, value);
       if (reason !== undefined) rejected.push({ key, version, reason });
     }
     for (const [key, backend] of this.#backends) {
@@ -89,7 +88,7 @@ export class Backends implements Disposable {
     this.#backends.clear();
   }
 
-  #put(key: string, version: string, config: BackendConfig): string | undefined {
+  #put(key: string, config: BackendConfig): string | undefined {
     this.#configs.set(config.id, config);
     const before = this.#backends.get(key);
     if (before !== undefined && sameTls(before.pool.config, config)) {
@@ -103,7 +102,7 @@ export class Backends implements Disposable {
     const connect = this.#connect(config, tls);
     const limits = { ...DEFAULT_UPSTREAM_LIMITS, connectMs: this.#connectMs, idleMs: this.#idleMs };
     const upstream = new HttpUpstreamPool(pool, connect, this.#services, limits);
-    this.#backends.set(key, { version, pool, upstream, tls });
+    this.#backends.set(key, { pool, upstream, tls });
     if (before !== undefined) this.#end(before);
     return undefined;
   }
@@ -126,9 +125,6 @@ export class Backends implements Disposable {
     tls?.[Symbol.dispose]();
   }
 }
-
-const textOf = (address: string, port: number): string =>
-  address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 
 const sameTls = (a: BackendConfig, b: BackendConfig): boolean =>
   a.tls?.serverName === b.tls?.serverName && a.tls?.caPem === b.tls?.caPem;
