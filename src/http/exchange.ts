@@ -78,6 +78,18 @@ export interface ExchangeNotes {
   reason: string;
 }
 
+/** Notes of an exchange about which nothing is known yet. */
+export const emptyNotes = (): ExchangeNotes => ({
+  gateway: "",
+  route: "",
+  backend: "",
+  endpoint: "",
+  cache: "",
+  upstreamMs: -1,
+  retries: 0,
+  reason: "",
+});
+
 export interface Exchange {
   readonly request: Message;
   /** 11 or 20 (10 for an HTTP/1.0 client). */

@@ -7,13 +7,14 @@ import type { Slab } from "#src/reactor/slab.ts";
 import type { Held, TlsInfo } from "#src/reactor/stream.ts";
 import { StageRun } from "../engine/stage-run.ts";
 import type { FinishedExchange } from "../engine/services.ts";
-import type {
-  AbortReason,
-  BodySink,
-  ExchangeNotes,
-  PreparedResponse,
-  ResponseSource,
-  UpgradedStream,
+import {
+  type AbortReason,
+  type BodySink,
+  type ExchangeNotes,
+  type PreparedResponse,
+  type ResponseSource,
+  type UpgradedStream,
+  emptyNotes,
 } from "../exchange.ts";
 import type { FieldEdits } from "../field-edits.ts";
 import { BODY, type BodyKind, Message } from "../message.ts";
@@ -36,16 +37,7 @@ const NOTHING = new Uint8Array(0);
 type Phase = "waiting" | "streaming" | "ended";
 
 export class H1Exchange implements FinishedExchange {
-  readonly notes: ExchangeNotes = {
-    gateway: "",
-    route: "",
-    backend: "",
-    endpoint: "",
-    cache: "",
-    upstreamMs: -1,
-    retries: 0,
-    reason: "",
-  };
+  readonly notes: ExchangeNotes = emptyNotes();
   request: Message;
   startedAt = 0;
   status = 0;

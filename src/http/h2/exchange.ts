@@ -7,13 +7,14 @@ import type { Slab } from "#src/reactor/slab.ts";
 import type { Held, TlsInfo } from "#src/reactor/stream.ts";
 import type { FinishedExchange } from "../engine/services.ts";
 import { StageRun } from "../engine/stage-run.ts";
-import type {
-  AbortReason,
-  BodySink,
-  ExchangeNotes,
-  PreparedResponse,
-  ResponseSource,
-  UpgradedStream,
+import {
+  type AbortReason,
+  type BodySink,
+  type ExchangeNotes,
+  type PreparedResponse,
+  type ResponseSource,
+  type UpgradedStream,
+  emptyNotes,
 } from "../exchange.ts";
 import type { FieldEdits } from "../field-edits.ts";
 import { BODY, Message } from "../message.ts";
@@ -38,17 +39,6 @@ import {
 const MAX_DIRECT = 64 * 1024;
 
 const encoder = new TextEncoder();
-
-const emptyNotes = (): ExchangeNotes => ({
-  gateway: "",
-  route: "",
-  backend: "",
-  endpoint: "",
-  cache: "",
-  upstreamMs: -1,
-  retries: 0,
-  reason: "",
-});
 
 export class H2Exchange implements FinishedExchange {
   readonly version = 20;
