@@ -3,6 +3,7 @@ import { L4_METRICS } from "#src/balance/l4/l4-metrics.ts";
 import { HTTP_METRICS } from "#src/http/engine/http-metrics.ts";
 import { HealthBits } from "#src/memory/health-bits.ts";
 import { Backends } from "#src/plane/backends.ts";
+import { Explainer } from "#src/plane/explain.ts";
 import { HEALTH_METRICS, HEALTH_TARGETS, HealthChecks } from "#src/plane/health.ts";
 import { HttpLog } from "#src/plane/http-log.ts";
 import { HttpPlane } from "#src/plane/http-plane.ts";
@@ -22,8 +23,12 @@ const service = defineService({
   tcpPorts: (_options, entries) => tcpPortsOf("balancer", entries),
   async main(context) {
     const health = new HealthChecks(context);
+    const explainer = new Explainer("balancer", context);
     return {
-      apply: (update) => health.apply(update),
+      apply: (update) => {
+        explainer.apply(update);
+        return health.apply(update);
+      },
       [Symbol.asyncDispose]: () => health[Symbol.asyncDispose](),
     };
   },

@@ -3,6 +3,7 @@ import { HTTP_METRICS } from "#src/http/engine/http-metrics.ts";
 import { HealthBits } from "#src/memory/health-bits.ts";
 import { Backends } from "#src/plane/backends.ts";
 import { CACHE_METRICS, cacheMemory, CacheOwner, CacheUser } from "#src/plane/cache.ts";
+import { Explainer } from "#src/plane/explain.ts";
 import { HEALTH_METRICS, HEALTH_TARGETS, HealthChecks } from "#src/plane/health.ts";
 import { HttpLog } from "#src/plane/http-log.ts";
 import { HttpPlane } from "#src/plane/http-plane.ts";
@@ -33,9 +34,13 @@ const service = defineService({
     const { poller } = stack.use(new Sockets(context.log));
     const cache = stack.use(new CacheOwner({ ...context, poller }));
     const health = stack.use(new HealthChecks(context));
+    const explainer = new Explainer("edge", context);
     const owned = stack.move();
     return {
-      apply: (update) => health.apply(update),
+      apply: (update) => {
+        explainer.apply(update);
+        return health.apply(update);
+      },
       ended: (row) => cache.ended(row),
       [Symbol.asyncDispose]: () => owned.disposeAsync(),
     };

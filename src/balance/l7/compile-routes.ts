@@ -1,25 +1,16 @@
 /** Makes the route stage of every HTTP port from the configuration: once per change, never per request. */
-import type {
-  HttpFilterConfig,
-  HttpMatchConfig,
-  HttpRouteConfig,
-  HttpRuleConfig,
-  ListenerConfig,
-  PortConfig,
-} from "#src/config/model.ts";
+import type { HttpFilterConfig, HttpRouteConfig, HttpRuleConfig, PortConfig } from "#src/config/model.ts";
 import { FieldEdits } from "#src/http/field-edits.ts";
 import type { Stage } from "#src/http/stage.ts";
 import type { UpstreamPool } from "#src/http/upstream.ts";
-import { compileConditions, type Conditions } from "./conditions.ts";
+import { compileTables } from "./compile-tables.ts";
 import { headerEdits, ResponseHeaderStage } from "./header-modifier.ts";
-import { HostTable } from "./host-table.ts";
 import { compilePath } from "./path-modifier.ts";
-import { PathTable } from "./path-table.ts";
-import { byPrecedence, type Ranked } from "./precedence.ts";
 import { RedirectStage } from "./redirect.ts";
 import { RelayStage } from "./relay-stage.ts";
 import type { RelayServices } from "./relay.ts";
-import { RouteStage, type ListenerRoutes, type RouteMatch } from "./route-stage.ts";
+import { remembered } from "./remembered.ts";
+import { RouteStage } from "./route-stage.ts";
 import { RuleUpstream, type RuleChanges } from "./rule-upstream.ts";
 import { WeightedChoice } from "./weighted-choice.ts";
 
@@ -39,69 +30,13 @@ export interface RoutedPort {
   readonly stages: readonly Stage[];
 }
 
-interface RankedMatch extends Ranked, RouteMatch {}
-
 /** By port number. */
 export function compileRoutes(sources: RouteSources): ReadonlyMap<number, RoutedPort> {
-  const attached = attachmentsByListener(sources.routes);
-  const ports = new Map<number, RoutedPort>();
-  for (const port of sources.ports) {
-    if (port.protocol !== "HTTP" && port.protocol !== "HTTPS") continue;
-    ports.set(port.port, { stages: [new RouteStage(listenersOf(port, attached, sources))] });
-  }
-  return ports;
-}
-
-interface Attached {
-  readonly route: HttpRouteConfig;
-  readonly hostnames: readonly string[];
-}
-
-function attachmentsByListener(routes: readonly HttpRouteConfig[]): ReadonlyMap<string, readonly Attached[]> {
-  const attached = new Map<string, Attached[]>();
-  for (const route of routes) {
-    for (const { listener, hostnames } of route.attachments) {
-      const list = attached.get(listener);
-      if (list === undefined) attached.set(listener, [{ route, hostnames }]);
-      else list.push({ route, hostnames });
-    }
-  }
-  return attached;
-}
-
-function listenersOf(
-  port: PortConfig,
-  attached: ReadonlyMap<string, readonly Attached[]>,
-  sources: RouteSources,
-): HostTable<ListenerRoutes> {
-  const rules = new RuleCompiler(port.port, sources);
-  const byHost = Map.groupBy(port.listeners, (listener) => listener.hostname);
-  const tables = new Map<string, ListenerRoutes>();
-  for (const [hostname, listeners] of byHost) {
-    tables.set(hostname, { gateway: listeners[0]!.gateway, hosts: hostsOf(listeners, attached, rules) });
-  }
-  return new HostTable(tables);
-}
-
-function hostsOf(
-  listeners: readonly ListenerConfig[],
-  attached: ReadonlyMap<string, readonly Attached[]>,
-  rules: RuleCompiler,
-): HostTable<PathTable<RouteMatch>> {
-  const byHost = new Map<string, RankedMatch[]>();
-  for (const { id, gateway } of listeners) {
-    for (const { route, hostnames } of attached.get(id) ?? []) {
-      const matches = rules.matchesOf(route, gateway);
-      for (const hostname of hostnames) {
-        const list = byHost.get(hostname);
-        if (list === undefined) byHost.set(hostname, [...matches]);
-        else list.push(...matches);
-      }
-    }
-  }
-  const tables = new Map<string, PathTable<RouteMatch>>();
-  for (const [hostname, matches] of byHost) tables.set(hostname, new PathTable(matches.toSorted(byPrecedence)));
-  return new HostTable(tables);
+  const tables = compileTables(sources.ports, sources.routes, (port) => {
+    const rules = new RuleCompiler(port, sources);
+    return (route, rule, matched) => rules.stagesOf(route, rule, matched);
+  });
+  return new Map(Array.from(tables, ([port, table]) => [port, { stages: [new RouteStage(table)] }]));
 }
 
 /** Makes the stages of rules for one port. */
@@ -110,35 +45,14 @@ class RuleCompiler {
   readonly #sources: RouteSources;
   readonly #choices = new Map<HttpRuleConfig, WeightedChoice>();
   readonly #stages = new Map<HttpRuleConfig, Map<string, readonly Stage[]>>();
-  readonly #conditions = new Map<HttpMatchConfig, Conditions>();
 
   constructor(port: number, sources: RouteSources) {
     this.#port = port;
     this.#sources = sources;
   }
 
-  matchesOf(route: HttpRouteConfig, gateway: string): RankedMatch[] {
-    return route.rules.flatMap((rule, ruleIndex) =>
-      rule.matches.map((match, place) => ({
-        match,
-        path: match.path,
-        conditions: this.#conditionsOf(match),
-        createdAt: route.createdAt,
-        route: route.id,
-        gateway,
-        rule: ruleIndex,
-        place,
-        stages: this.#stagesOf(route, rule, match.path.value),
-      })),
-    );
-  }
-
-  #conditionsOf(match: HttpMatchConfig): Conditions {
-    return remembered(this.#conditions, match, () => compileConditions(match));
-  }
-
   /** The stages of a rule depend on the matched path only where a prefix is to be replaced. */
-  #stagesOf(route: HttpRouteConfig, rule: HttpRuleConfig, matched: string): readonly Stage[] {
+  stagesOf(route: HttpRouteConfig, rule: HttpRuleConfig, matched: string): readonly Stage[] {
     const byPath = remembered(this.#stages, rule, () => new Map<string, readonly Stage[]>());
     const key = rule.filters.some(replacesPrefix) ? matched : "";
     return remembered(byPath, key, () => this.#compile(route, rule, matched));
@@ -175,12 +89,3 @@ function changesOf(filters: readonly HttpFilterConfig[], matched: string): RuleC
 
 const replacesPrefix = (filter: HttpFilterConfig): boolean =>
   (filter.type === "URLRewrite" || filter.type === "RequestRedirect") && filter.path?.type === "ReplacePrefixMatch";
-
-function remembered<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
-  let value = map.get(key);
-  if (value === undefined) {
-    value = make();
-    map.set(key, value);
-  }
-  return value;
-}

@@ -12,17 +12,28 @@ export interface Ranked {
   readonly place: number;
 }
 
+/** Gateway API's order, and what a criterion says of the match that goes first. */
+const CRITERIA: readonly (readonly [reason: string, compare: (a: Ranked, b: Ranked) => number])[] = [
+  ["names a method", (a, b) => Number(b.match.method !== "") - Number(a.match.method !== "")],
+  ["names more headers", (a, b) => b.match.headers.length - a.match.headers.length],
+  ["names more query parameters", (a, b) => b.match.queryParams.length - a.match.queryParams.length],
+  ["its route is older", (a, b) => byAge(a.createdAt, b.createdAt)],
+  ["its route's name comes first", (a, b) => (a.route < b.route ? -1 : a.route > b.route ? 1 : 0)],
+  ["stands first in the route", (a, b) => a.rule - b.rule || a.place - b.place],
+];
+
 /** Method, then more headers, then more query parameters, then the oldest route, then its name, then order within it. */
 export function byPrecedence(a: Ranked, b: Ranked): number {
-  return (
-    Number(b.match.method !== "") - Number(a.match.method !== "") ||
-    b.match.headers.length - a.match.headers.length ||
-    b.match.queryParams.length - a.match.queryParams.length ||
-    byAge(a.createdAt, b.createdAt) ||
-    (a.route < b.route ? -1 : a.route > b.route ? 1 : 0) ||
-    a.rule - b.rule ||
-    a.place - b.place
-  );
+  for (const [, compare] of CRITERIA) {
+    const order = compare(a, b);
+    if (order !== 0) return order;
+  }
+  return 0;
+}
+
+/** By which criterion one of two matches of the same host and path goes before the other: a phrase about that one. */
+export function precedenceReason(a: Ranked, b: Ranked): string {
+  return CRITERIA.find(([, compare]) => compare(a, b) !== 0)?.[0] ?? "is the same";
 }
 
 /** As Kubernetes writes times: whole seconds in UTC, which sort as text. */

@@ -1,0 +1,144 @@
+/**
+ * `/explain` of a service's main: how the configuration that it has given to its data processes meets a request, by the
+ * code that they choose routes with. It sends nothing and changes nothing.
+ */
+import { endpointText } from "#src/balance/endpoint.ts";
+import { compileTables } from "#src/balance/l7/compile-tables.ts";
+import { explainRoute, type ExplainedMatch } from "#src/balance/l7/explain-route.ts";
+import type { RouteTable } from "#src/balance/l7/route-table.ts";
+import type {
+  BackendConfig,
+  EndpointConfig,
+  Engine,
+  Entry,
+  EntryValue,
+  HttpRouteConfig,
+  PortConfig,
+  WeightedBackend,
+} from "#src/config/model.ts";
+import type { ConfigUpdate } from "#src/config/stream/update.ts";
+import { targetKey } from "#src/health/target.ts";
+import { DEFAULT_LIMITS } from "#src/http/engine/limits.ts";
+import { HealthBits } from "#src/memory/health-bits.ts";
+import type { Segment } from "#src/memory/segment.ts";
+import { type AskedRequest, headOf, readAskedRequest } from "./asked-request.ts";
+import type {
+  EndpointHealth,
+  ExplainedBackend,
+  ExplainedPort,
+  ExplainedRule,
+  PlaneExplanation,
+} from "./explanation.ts";
+
+/** What it needs of the main that it is part of. */
+export interface ExplainerContext {
+  /** Where ports listen that name no addresses of their own. */
+  readonly options: { readonly bind: readonly string[] };
+  readonly segment: Segment;
+  readonly addAdminPath: (path: string, answer: (query: URLSearchParams) => unknown) => void;
+}
+
+export class Explainer {
+  readonly #engine: Engine;
+  readonly #bind: readonly string[];
+  readonly #health: HealthBits;
+  #entries: ReadonlyMap<string, Entry> = new Map();
+  /** Compiled when the first request after a change is to be explained. */
+  #tables: ReadonlyMap<number, RouteTable> | undefined;
+
+  constructor(engine: Engine, { options, segment, addAdminPath }: ExplainerContext) {
+    this.#engine = engine;
+    this.#bind = options.bind;
+    this.#health = new HealthBits(segment);
+    addAdminPath("/explain", (query) => this.answer(query));
+  }
+
+  apply({ entries }: ConfigUpdate): void {
+    this.#entries = entries;
+    this.#tables = undefined;
+  }
+
+  /** `url`, and if they are not the default `method` and `header` (`name: value`, once for each). Or what is wrong with them. */
+  answer(query: URLSearchParams): PlaneExplanation | { readonly fault: string } {
+    const asked = readAskedRequest(query.get("url") ?? "", query.get("method") ?? "GET", query.getAll("header"));
+    return typeof asked === "string" ? { fault: asked } : this.#explain(asked);
+  }
+
+  #explain(asked: AskedRequest): PlaneExplanation {
+    const engine = this.#engine;
+    const ports = this.#valuesOf("port").filter((port) => port.engine === engine && port.protocol !== "UDP");
+    const port = ports.find((each) => each.port === asked.port);
+    const explained = {
+      engine,
+      ports: ports.map((each) => this.#describePort(each)),
+      port: port === undefined ? null : this.#describePort(port),
+    };
+    const nothing = { ...explained, refused: null, route: null, rule: null, ms: 0 };
+    const routes = this.#valuesOf("httpRoute");
+    const table = port === undefined ? undefined : this.#tableOf(port, ports, routes);
+    if (port === undefined || table === undefined) return nothing;
+    const head = headOf(asked, this.#headBytes());
+    if ("refused" in head) return { ...nothing, refused: head.refused };
+    const startedAt = performance.now();
+    const route = explainRoute(port, ports, routes, table, head);
+    return { ...nothing, route, rule: this.#ruleOf(route.chosen, routes), ms: performance.now() - startedAt };
+  }
+
+  #tableOf(port: PortConfig, ports: readonly PortConfig[], routes: readonly HttpRouteConfig[]): RouteTable | undefined {
+    this.#tables ??= compileTables(ports, routes, () => () => []);
+    return this.#tables.get(port.port);
+  }
+
+  #headBytes(): number {
+    const plane = this.#entries.get(`dataplane/${this.#engine}`)?.value;
+    return plane?.kind === "dataPlane" ? plane.httpMaxHeaderBytes : DEFAULT_LIMITS.headBytes;
+  }
+
+  #ruleOf(chosen: ExplainedMatch | undefined, routes: readonly HttpRouteConfig[]): ExplainedRule | null {
+    const rule = chosen && routes.find(({ id }) => id === chosen.route)?.rules[chosen.rule];
+    if (rule === undefined) return null;
+    const backends = rule.backends.map((each) => this.#describeBackend(each));
+    return { name: rule.name, filters: rule.filters, backends };
+  }
+
+  #describePort({ port, protocol, addresses, listeners }: PortConfig): ExplainedPort {
+    return {
+      port,
+      protocol,
+      addresses: addresses.length > 0 ? addresses : this.#bind,
+      listeners: listeners.map(({ id, hostname, certificates }) => ({
+        id,
+        hostname,
+        certificates: certificates.map((key) => key.replace("certificate/", "")),
+      })),
+    };
+  }
+
+  #describeBackend({ backend, weight }: WeightedBackend): ExplainedBackend {
+    const config = this.#entries.get(backend)?.value;
+    if (config?.kind !== "backend") return { backend: "", weight, tls: false, endpoints: [] };
+    return {
+      backend: config.id,
+      weight,
+      tls: config.tls !== undefined,
+      endpoints: config.endpoints.map((endpoint) => ({
+        endpoint: endpointText(endpoint),
+        weight: endpoint.weight,
+        ready: endpoint.ready,
+        health: this.#healthOf(endpoint, config),
+      })),
+    };
+  }
+
+  #healthOf(endpoint: EndpointConfig, { health }: BackendConfig): EndpointHealth {
+    const key = targetKey(endpoint, health);
+    if (key === "") return "unprobed";
+    return this.#health.isHealthy(this.#health.claim(key)) ? "up" : "down";
+  }
+
+  #valuesOf<Kind extends EntryValue["kind"]>(kind: Kind): Extract<EntryValue, { readonly kind: Kind }>[] {
+    return Array.from(this.#entries.values(), ({ value }) => value).filter(
+      (value): value is Extract<EntryValue, { readonly kind: Kind }> => value.kind === kind,
+    );
+  }
+}
