@@ -4,12 +4,13 @@ import { failWith } from "#src/process/fault.ts";
 import { check } from "./check.ts";
 import { completionOf } from "./completion.ts";
 import { dig } from "./dig.ts";
+import { explain } from "./explain.ts";
 import { status } from "./status.ts";
 import { up } from "./up.ts";
 import { version, VERSION } from "./version.ts";
 
 const completion = completionOf(() => COMMANDS);
-const COMMANDS: readonly Command[] = [up, check, status, dig, version, completion];
+const COMMANDS: readonly Command[] = [up, check, status, dig, explain, version, completion];
 
 const PROGRAM = {
   name: "fairway",

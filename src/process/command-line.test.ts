@@ -24,6 +24,7 @@ for (const [option, text, expected] of [
   [bytes, "64KiB", { value: 65536 }],
   [bytes, "1.5", { fault: "is not a size such as 65536, 64KiB, 512MiB or 4GiB" }],
   [list, "a, b,,c", { value: ["a", "b", "c"] }],
+  [{ ...list, separator: "\n" }, "a, b\nc", { value: ["a, b", "c"] }],
   [{ type: "boolean", default: false, help: "" }, "yes", { value: true }],
   [{ type: "boolean", default: false, help: "" }, "maybe", { fault: "is not true or false" }],
   [{ type: "string", default: "a", choices: ["a", "b"], help: "" }, "c", { fault: "is not one of a, b" }],

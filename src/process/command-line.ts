@@ -120,7 +120,7 @@ function flagsFor(program: Program, name: string, option: Option): Flag[] {
     case "list":
       return [
         new Flag(`${short}--${long} <values>`, help).argParser((value: string, before: string | undefined) =>
-          before === undefined ? value : `${before},${value}`,
+          before === undefined ? value : `${before}${option.separator ?? ","}${value}`,
         ),
       ];
     case "string":

@@ -32,7 +32,7 @@ export function parseOptionText(option: Option, text: string): ParsedOption {
     case "list":
       return {
         value: text
-          .split(",")
+          .split(option.separator ?? ",")
           .map((item) => item.trim())
           .filter((item) => item !== ""),
       };
@@ -61,7 +61,7 @@ export function formatOptionValue(option: Option, value: OptionValue): string {
   if (typeof value === "number" && option.type !== "boolean" && option.type !== "string" && option.type !== "list") {
     return formatNumber(option, value);
   }
-  return Array.isArray(value) ? value.join(",") : String(value);
+  return Array.isArray(value) ? value.join(option.type === "list" ? option.separator : ",") : String(value);
 }
 
 function formatNumber(option: NumberOption, value: number): string {

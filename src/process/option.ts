@@ -35,9 +35,10 @@ interface StringOption extends Described {
   readonly secret?: boolean;
 }
 
-/** Given several times, or once with commas. */
+/** Given several times, or once with commas, or with another separator where values have commas. */
 interface ListOption extends Described {
   readonly type: "list";
+  readonly separator?: string;
   readonly default: readonly string[];
 }
 

@@ -10,10 +10,19 @@ import { PathTable } from "./path-table.ts";
 import { precedenceReason } from "./precedence.ts";
 import type { RouteTable } from "./route-table.ts";
 
-/** What a match failed at, in the order in which they are looked at. The last is: it holds too, but another goes first. */
-const STEPS = ["listener", "host", "path", "method", "header", "query", "precedence"] as const;
+/** What a match failed at, in the order in which it is looked at; "precedence": it holds too, but another goes first. */
+type Step = "listener" | "host" | "path" | "method" | "header" | "query" | "precedence";
 
-type Step = (typeof STEPS)[number];
+/** How near a match is that failed at a step; among equals its path decides. */
+const NEARNESS: Readonly<Record<Step, number>> = {
+  listener: 0,
+  host: 1,
+  path: 2,
+  method: 3,
+  header: 3,
+  query: 3,
+  precedence: 4,
+};
 
 export interface ExplainedMatch {
   /** `NAMESPACE/NAME`. */
@@ -125,7 +134,7 @@ function hostnameFor(hostnames: readonly string[], request: Message): string | u
   return found.at(-1);
 }
 
-/** A match may be there by several listeners: only what brings it nearest counts. */
+/** A match may be there by several listeners: only what brings it nearest counts. Of a route for other hosts one is enough. */
 function nearestOfEach(
   candidates: readonly Candidate[],
   request: Message,
@@ -138,8 +147,9 @@ function nearestOfEach(
     if (chosen !== undefined && key === `${chosen.route} ${chosen.rule} ${chosen.match}`) continue;
     const { step, reason } = firstFailure(candidate, request, hostname, chosen);
     const rejected = { ...shown(candidate), step, reason };
-    const nearness = STEPS.indexOf(step) + likeness(candidate, step, request);
-    if ((nearest.get(key)?.nearness ?? -1) < nearness) nearest.set(key, { rejected, nearness });
+    const name = step === "host" || step === "listener" ? `${candidate.route} ${step}` : key;
+    const nearness = NEARNESS[step] + likeness(candidate, step, request);
+    if ((nearest.get(name)?.nearness ?? -1) < nearness) nearest.set(name, { rejected, nearness });
   }
   return Array.from(nearest.values())
     .toSorted((a, b) => b.nearness - a.nearness)
@@ -246,10 +256,10 @@ function elsewhereOf(
     .slice(0, MAX_ELSEWHERE);
 }
 
-/** 0 to below 1: how much a candidate is like the request in what it failed at. */
+/** 0 to below 1: how much a candidate is like the request, by its host names where they failed, else by its path. */
 function likeness({ wants, hostnames }: Candidate, step: Step, request: Message): number {
-  if (step === "path") return share(commonStart(wants.path.value, request.path), wants.path.value, request.path);
-  if (step !== "host") return 0;
+  if (step === "listener") return 0;
+  if (step !== "host") return share(commonStart(wants.path.value, request.path), wants.path.value, request.path);
   const { host } = request;
   return Math.max(
     ...hostnames.map((name) => {
