@@ -17,8 +17,8 @@ const CRITERIA: readonly (readonly [reason: string, compare: (a: Ranked, b: Rank
   ["names a method", (a, b) => Number(b.match.method !== "") - Number(a.match.method !== "")],
   ["names more headers", (a, b) => b.match.headers.length - a.match.headers.length],
   ["names more query parameters", (a, b) => b.match.queryParams.length - a.match.queryParams.length],
-  ["its route is older", (a, b) => byAge(a.createdAt, b.createdAt)],
-  ["its route's name comes first", (a, b) => (a.route < b.route ? -1 : a.route > b.route ? 1 : 0)],
+  ["is of an older route", (a, b) => byAge(a.createdAt, b.createdAt)],
+  ["is of a route whose name comes first", (a, b) => (a.route < b.route ? -1 : a.route > b.route ? 1 : 0)],
   ["stands first in the route", (a, b) => a.rule - b.rule || a.place - b.place],
 ];
 
@@ -26,15 +26,18 @@ const CRITERIA: readonly (readonly [reason: string, compare: (a: Ranked, b: Rank
 export function byPrecedence(a: Ranked, b: Ranked): number {
   for (const [, compare] of CRITERIA) {
     const order = compare(a, b);
-    if (order !== 0) return order;
+    if (decides(order)) return order;
   }
   return 0;
 }
 
 /** By which criterion one of two matches of the same host and path goes before the other: a phrase about that one. */
 export function precedenceReason(a: Ranked, b: Ranked): string {
-  return CRITERIA.find(([, compare]) => compare(a, b) !== 0)?.[0] ?? "is the same";
+  return CRITERIA.find(([, compare]) => decides(compare(a, b)))?.[0] ?? "is the same";
 }
+
+/** Times that cannot be read compare as not a number. */
+const decides = (order: number): boolean => order < 0 || order > 0;
 
 /** As Kubernetes writes times: whole seconds in UTC, which sort as text. */
 const PLAIN_LENGTH = "2026-01-01T00:00:00Z".length;
