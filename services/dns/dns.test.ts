@@ -58,8 +58,13 @@ for (const host of ["127.0.0.1", "::1"]) {
 
 test("what was asked is counted", async () => {
   await askDns({ transport: "udp", host: "::1", port, name: "shop.test.", type: "MX" });
-  assert.equal(await service.metric('fairway_dns_requests_total{proto="udp",family="6",type="MX"}'), 1);
-  assert.ok((await service.metric('fairway_dns_responses_total{rcode="NXDOMAIN"}')) >= 1);
+  const asked = 'proto="udp",family="6"';
+  assert.equal(await service.metric(`fairway_dns_requests_total{zone="shop.test.",${asked},type="MX"}`), 1);
+  assert.equal(await service.metric(`fairway_dns_requests_total{zone="none",${asked},type="A"}`), 1);
+  assert.equal(await service.metric('fairway_dns_responses_total{zone="shop.test.",rcode="NXDOMAIN"}'), 6);
+  assert.equal(await service.metric('fairway_dns_responses_total{zone="none",rcode="REFUSED"}'), 6);
+  assert.equal(await service.metric("fairway_dns_request_duration_seconds_count"), 19);
+  assert.ok((await service.metric("fairway_dns_request_duration_seconds_sum")) > 0);
   assert.equal(await service.metric('fairway_dns_zone_serial{zone="shop.test."}'), 1);
 });
 

@@ -1,7 +1,7 @@
 /** The authoritative DNS service: zones of the configuration, over UDP, TCP and TLS. */
 import { Authority } from "#src/dns/auth/answer.ts";
 import { compileZones } from "#src/dns/auth/compile-zones.ts";
-import { declareDnsMetrics, DnsSlotCounters } from "#src/dns/server/dns-metrics.ts";
+import { declareDnsMetrics, DnsSlotCounters, ZONE_DIMENSION, zoneNumber } from "#src/dns/server/dns-metrics.ts";
 import { checkBind, LISTENER_OPTIONS, openQueryLog } from "#src/dns/server/listener-options.ts";
 import { DnsListeners } from "#src/dns/server/listeners.ts";
 import { Responder } from "#src/dns/server/responder.ts";
@@ -20,7 +20,7 @@ import { ZoneTable } from "./zone-table.ts";
 const HANDSHAKE_MS = 5_000;
 const CERTIFICATE_PERIOD_MS = 10_000;
 
-const ZONE_DIMENSION = {
+const SERIAL_DIMENSION = {
   labels: ["zone"],
   cap: 1_000,
   tuples: ({ value }: Entry) => (value.kind === "zone" ? [[value.origin]] : []),
@@ -42,7 +42,7 @@ export const service = defineService({
     tlsKey: { type: "string", default: "", help: "PEM file of that certificate's private key." },
   },
   metrics: {
-    ...declareDnsMetrics("fairway_dns"),
+    ...declareDnsMetrics("fairway_dns", ZONE_DIMENSION),
     certificateExpiry: gauge(
       "fairway_certificate_expiry_timestamp_seconds",
       "When the certificate in use ends; 0 without one.",
@@ -51,7 +51,7 @@ export const service = defineService({
         values: ["dns-over-tls"],
       },
     ),
-    zoneSerial: gauge("fairway_dns_zone_serial", "Serial number of the zone that is served.", ZONE_DIMENSION),
+    zoneSerial: gauge("fairway_dns_zone_serial", "Serial number of the zone that is served.", SERIAL_DIMENSION),
   },
   tcpPorts: ({ port, tlsPort, tlsCertificate }) => (tlsCertificate === "" ? [port] : [port, tlsPort]),
   // What is wrong with the options is said once, before there are data processes.
@@ -101,10 +101,11 @@ export const service = defineService({
     return {
       apply(update) {
         const rejected = table.apply(update);
-        authority.replace(compileZones([...table.zones.values()]));
+        const zones = [...table.zones.values()];
+        authority.replace(compileZones(zones, ({ origin }) => zoneNumber(metrics, formatName(origin))));
         // One process speaks for all: the gauge is their sum.
         if (index === 0) {
-          for (const zone of table.zones.values()) {
+          for (const zone of zones) {
             const series = metrics.zoneSerial.seriesOf([formatName(zone.origin)]);
             if (series !== 0) metrics.zoneSerial.set(series, zone.serial);
           }

@@ -92,6 +92,8 @@ test("the second question is answered from the cache", async () => {
   const { answer } = await ask("WWW.shop.test.", "A");
   assert.deepEqual(withoutTtl(answer), ["WWW.shop.test. A 192.0.2.1"]);
   assert.equal(await resolver.metric("fairway_resolver_cache_hits_total"), hits + 1);
+  const answers = await resolver.metric('fairway_resolver_responses_total{rcode="NOERROR"}');
+  assert.ok(answers >= 2 && (await resolver.metric("fairway_resolver_request_duration_seconds_count")) >= answers);
   assert.equal(await resolver.metric("fairway_resolver_cache_misses_total"), misses);
 });
 

@@ -19,6 +19,8 @@ export interface CappedDimension {
   readonly cap: number;
   /** The tuples that an entry brings. */
   readonly tuples: (entry: Entry) => readonly (readonly string[])[];
+  /** Tuples that no entry brings and that have series of their own all the same, above the cap. */
+  readonly always?: readonly (readonly string[])[];
 }
 
 export type Dimension = ClosedDimension | CappedDimension;
@@ -72,7 +74,8 @@ export interface Gauge extends Counter {
 }
 
 export interface Histogram {
-  observe(series: number, value: number): void;
+  /** Counts `value` once, or as often as `times` says. */
+  observe(series: number, value: number, times?: number): void;
   seriesOf(...values: readonly (string | readonly string[])[]): number;
   readonly strides: readonly number[];
 }

@@ -91,12 +91,12 @@ class HistogramSlots extends Slots implements Histogram {
   }
 
   /** Counts in the one bucket that holds the value (they are summed up when read), and adds to the sum, the last slot. */
-  observe(series: number, value: number): void {
+  observe(series: number, value: number, times = 1): void {
     const bounds = this.#bounds;
     const at = this.base + series * this.#width;
     let bucket = 0;
     while (bucket < bounds.length && value > bounds[bucket]!) bucket++;
-    this.row[at + bucket]! += 1;
-    this.row[at + this.#width - 1]! += value;
+    this.row[at + bucket]! += times;
+    this.row[at + this.#width - 1]! += value * times;
   }
 }

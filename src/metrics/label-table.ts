@@ -8,6 +8,9 @@ import type { CappedDimension } from "./declaration.ts";
 /** Index of all tuples that have none of their own. */
 const OTHER = 0;
 
+/** How many indexes a dimension has, that of all others included. */
+export const indexesOf = ({ cap, always }: CappedDimension): number => cap + 1 + (always?.length ?? 0);
+
 /** A table as it is sent: the tuple at each index; [] where there is none, as at `OTHER`. */
 export type TableImage = readonly (readonly string[])[];
 
@@ -21,7 +24,8 @@ export class LabelTable {
 
   constructor(dimension: CappedDimension) {
     this.dimension = dimension;
-    this.#tuples = Array.from({ length: dimension.cap + 1 }, () => []);
+    this.#tuples = Array.from({ length: indexesOf(dimension) }, () => []);
+    for (const tuple of dimension.always ?? []) this.#put(this.#unused++, tuple);
   }
 
   indexOf(tuple: readonly string[]): number {
@@ -37,7 +41,7 @@ export class LabelTable {
 
   /** Main: gives indexes to what the configuration names. Returns those that name something else than before. */
   assign(entries: Iterable<Entry>): number[] {
-    const wanted = new Map<string, readonly string[]>();
+    const wanted = new Map((this.dimension.always ?? []).map((tuple) => [keyOf(tuple), tuple]));
     for (const entry of entries) for (const tuple of this.dimension.tuples(entry)) wanted.set(keyOf(tuple), tuple);
     for (const [key, index] of this.#indexes) {
       if (wanted.has(key)) this.#released.delete(index);
@@ -49,8 +53,7 @@ export class LabelTable {
       const index = this.#take();
       if (index === undefined) break;
       this.#indexes.delete(keyOf(this.#tuples[index]!));
-      this.#tuples[index] = tuple;
-      this.#indexes.set(key, index);
+      this.#put(index, tuple);
       changed.push(index);
     }
     return changed;
@@ -63,14 +66,16 @@ export class LabelTable {
   /** Data process: takes over what the main assigned. */
   adopt(image: TableImage): void {
     this.#indexes.clear();
-    for (const [index, tuple] of image.entries()) {
-      this.#tuples[index] = tuple;
-      if (tuple.length > 0) this.#indexes.set(keyOf(tuple), index);
-    }
+    for (const [index, tuple] of image.entries()) this.#put(index, tuple);
+  }
+
+  #put(index: number, tuple: readonly string[]): void {
+    this.#tuples[index] = tuple;
+    if (tuple.length > 0) this.#indexes.set(keyOf(tuple), index);
   }
 
   #take(): number | undefined {
-    if (this.#unused <= this.dimension.cap) return this.#unused++;
+    if (this.#unused < this.#tuples.length) return this.#unused++;
     const [oldest] = this.#released;
     if (oldest !== undefined) this.#released.delete(oldest);
     return oldest;

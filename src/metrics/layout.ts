@@ -1,5 +1,6 @@
 /** Which slot of a process's row each series is. Computed from the declarations, so alike in every process. */
 import type { CappedDimension, Dimension, MetricDeclaration, MetricDeclarations } from "./declaration.ts";
+import { indexesOf } from "./label-table.ts";
 
 export interface MetricLayout {
   /** Slots that only grow, then slots that go up and down: what a segment's rows are made of. */
@@ -52,4 +53,4 @@ function shapeOf(declaration: MetricDeclaration): Omit<MetricPlace, "base"> {
   return { declaration, width, series, sizes, strides };
 }
 
-const sizeOf = (dimension: Dimension): number => ("cap" in dimension ? dimension.cap + 1 : dimension.values.length);
+const sizeOf = (dimension: Dimension): number => ("cap" in dimension ? indexesOf(dimension) : dimension.values.length);

@@ -69,7 +69,7 @@ test("what two processes count is shown as one sum; gauges per process apart", a
   second.lag.set(0, 0.25);
   const udp = first.duration.seriesOf("udp");
   for (const value of [0.0005, 0.001, 0.002, 5]) first.duration.observe(udp, value);
-  second.duration.observe(udp, 0.002);
+  second.duration.observe(udp, 0.002, 3);
   const text = await registry.render();
   const lines = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
   assert.deepEqual(lines, [
@@ -78,10 +78,10 @@ test("what two processes count is shown as one sum; gauges per process apart", a
     'fairway_dns_dropped_total{reason="short"} 0',
     'fairway_dns_dropped_total{reason="response"} 0',
     'fairway_dns_request_duration_seconds_bucket{proto="udp",le="0.001"} 2',
-    'fairway_dns_request_duration_seconds_bucket{proto="udp",le="0.01"} 4',
-    'fairway_dns_request_duration_seconds_bucket{proto="udp",le="+Inf"} 5',
-    'fairway_dns_request_duration_seconds_sum{proto="udp"} 5.0055',
-    'fairway_dns_request_duration_seconds_count{proto="udp"} 5',
+    'fairway_dns_request_duration_seconds_bucket{proto="udp",le="0.01"} 6',
+    'fairway_dns_request_duration_seconds_bucket{proto="udp",le="+Inf"} 7',
+    'fairway_dns_request_duration_seconds_sum{proto="udp"} 5.0095',
+    'fairway_dns_request_duration_seconds_count{proto="udp"} 7',
     'fairway_dns_request_duration_seconds_bucket{proto="tcp",le="0.001"} 0',
     'fairway_dns_request_duration_seconds_bucket{proto="tcp",le="0.01"} 0',
     'fairway_dns_request_duration_seconds_bucket{proto="tcp",le="+Inf"} 0',
@@ -130,6 +130,18 @@ test("label tables: order decides, an index stays, is reused last, and then its 
   const copy = new LabelTable(zones);
   copy.adopt(table!.image());
   assert.deepEqual([copy.indexOf(["a."]), copy.indexOf(["b."]), copy.indexOf(["c."])], [0, 2, 1]);
+});
+
+test("label tables: what is always there has an index from the start, above the cap, and keeps it", () => {
+  const dimension = { ...zones, always: [["none"]] };
+  const table = new LabelTable(dimension);
+  assert.equal(table.indexOf(["none"]), 1);
+  assert.deepEqual(table.assign([zone("a."), zone("b."), zone("c.")]), [2, 3]);
+  assert.deepEqual(table.assign([zone("d."), zone("e.")]), [2, 3]);
+  assert.deepEqual([table.indexOf(["none"]), table.indexOf(["d."]), table.indexOf(["e."])], [1, 2, 3]);
+  const copy = new LabelTable(dimension);
+  copy.adopt(table.image());
+  assert.deepEqual([copy.indexOf(["none"]), copy.indexOf(["e."]), copy.tupleAt(1)], [1, 3, ["none"]]);
 });
 
 test("/proc/net/tcp: counted by state for own ports only", () => {

@@ -38,7 +38,9 @@ export const ANSWER = {
   nameLength: 8,
   shifts: 9,
   shiftCount: 10,
-  words: 11,
+  /** What `Query.zone` is set to. */
+  zone: 11,
+  words: 12,
 } as const;
 
 /** A name's kind: an ordinary one, or a zone cut, which takes everything below it. */

@@ -64,7 +64,9 @@ const ZONES = [
   zone("other.test.", "$TTL 60\n@ SOA ns h 9 2 3 4 5\n@ NS ns\nns A 192.0.2.1\nwww A 192.0.2.2"),
   zone("child.example.test.", "$TTL 60\n@ SOA ns h 7 2 3 4 5\n@ NS ns\nns A 192.0.2.1"),
 ];
-const authority = new Authority(compileZones(ZONES));
+const authority = new Authority(compileZones(ZONES, (each) => ZONES.indexOf(each)));
+/** `Query.zone` after the last question. */
+let zoneAsked = -1;
 
 interface Asked {
   readonly class?: number;
@@ -79,6 +81,7 @@ function ask(text: string, type: string, options: Asked = {}): Message {
   writer.question(name(text), parseType(type)!, options.class ?? 1);
   if (options.udpSize !== undefined) writer.edns({ udpSize: options.udpSize, rcode: 0, dnssecOk: true });
   const query = new Query();
+  query.zone = 7;
   assert.equal(parseQuery(packet, 3, 3 + writer.length, query), "ok");
   const bytes = new Uint8Array(65_600).fill(0xee);
   const transport = options.transport ?? "udp";
@@ -91,6 +94,7 @@ function ask(text: string, type: string, options: Asked = {}): Message {
     later: () => undefined,
   };
   const length = authority.answer(query, reply);
+  zoneAsked = query.zone;
   const limit = transport === "udp" ? Math.min(options.udpSize ?? 512, reply.max) : reply.max;
   assert.ok(length <= limit, `${length} bytes for ${limit}`);
   assert.equal(bytes[11 + length], 0xee, "nothing behind the answer");
@@ -236,6 +240,26 @@ const cases: readonly [name: string, type: string, expected: string[]][] = [
 ];
 for (const [text, type, expected] of cases) {
   test(`answer: ${text} ${type}`, () => assert.deepEqual(show(ask(text, type)), expected));
+}
+
+for (const [text, type, expected] of [
+  ["www.example.test.", "A", 0],
+  ["none.example.test.", "A", 0],
+  ["x.wild.example.test.", "A", 0],
+  ["a.sub.example.test.", "A", 0],
+  ["big.example.test.", "TXT", 0],
+  ["across.example.test.", "A", 0],
+  ["www.other.test.", "MX", 1],
+  ["ns.child.example.test.", "A", 2],
+  ["child.example.test.", "SOA", 2],
+  ["child.example.test.", "DS", 0],
+  ["www.elsewhere.", "A", -1],
+  ["example.test.", "AXFR", -1],
+] as const) {
+  test(`answer: ${text} ${type} is counted under zone ${expected}`, () => {
+    ask(text, type);
+    assert.equal(zoneAsked, expected);
+  });
 }
 
 test("answer: CHAOS is refused", () => assert.deepEqual(show(ask("version.bind.", "TXT", { class: 3 })), ["REFUSED"]));

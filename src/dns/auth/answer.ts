@@ -49,6 +49,7 @@ function writeAnswer(table: AnswerTable, answer: number, query: Query, reply: Re
   const { bytes, start } = reply;
   const word = answer * ANSWER.words;
   const words = table.answers;
+  query.zone = words[word + ANSWER.zone]!;
   const room =
     replyLimit(query, reply.transport === "udp", reply.max) -
     (query.questionEnd - query.start) -

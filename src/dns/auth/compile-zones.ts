@@ -13,8 +13,9 @@ const MAX_MESSAGE = 65_535 - 255 - 11;
 /** The length of an answer that fits no message: it is always sent as TC. */
 const NEVER_FITS = 0x20000;
 
-export function compileZones(zones: readonly Zone[]): AnswerTable {
-  return new Compiler(zones).compile();
+/** `numberOf` a zone is what its queries are counted under: `Query.zone`. */
+export function compileZones(zones: readonly Zone[], numberOf: (zone: Zone) => number = () => -1): AnswerTable {
+  return new Compiler(zones, numberOf).compile();
 }
 
 /** How an answer's pointers follow the name that is asked. */
@@ -28,6 +29,7 @@ type Shape =
 
 class Compiler {
   readonly #zones: Zones;
+  readonly #numbers: ReadonlyMap<Zone, number>;
   readonly #writer = new MessageWriter();
   readonly #scratch = new Uint8Array(65_535);
   readonly #names: number[] = [];
@@ -40,13 +42,14 @@ class Compiler {
   #bytes = new Uint8Array(1 << 16);
   #length = 0;
 
-  constructor(zones: readonly Zone[]) {
+  constructor(zones: readonly Zone[], numberOf: (zone: Zone) => number) {
     this.#zones = new Map(zones.map((zone) => [nameKey(zone.origin), zone]));
+    this.#numbers = new Map(zones.map((zone) => [zone, numberOf(zone)]));
   }
 
   compile(): AnswerTable {
     for (const zone of this.#zones.values()) {
-      const noData = this.#answer(respondNoData(zone), zone.origin, "ancestor");
+      const noData = this.#answer(zone, respondNoData(zone), zone.origin, "ancestor");
       const missing = this.#withRcode(noData, RCODE.NXDOMAIN);
       for (const [key, node] of zone.nodes) {
         // What lies below another of our zones' origins is that zone's to answer.
@@ -73,7 +76,7 @@ class Compiler {
     const at = this.#append(node.name);
     const first = this.#places.length / PLACE.words;
     const absent = node.isCut
-      ? this.#answer(respond(this.#zones, zone, node.name, NO_TYPE), node.name, "ancestor")
+      ? this.#answer(zone, respond(this.#zones, zone, node.name, NO_TYPE), node.name, "ancestor")
       : this.#nameAnswers(zone, node, noData);
     const count = this.#places.length / PLACE.words - first;
     this.#names.push(at, node.name.length, first, count, node.isCut ? KIND.cut : KIND.name, -1, absent, missing);
@@ -90,12 +93,12 @@ class Compiler {
     const from = this.#places.length;
     const types = alias ? this.#typesBehind(zone, node.name) : node.rrsets.keys();
     for (const type of types)
-      this.#place(type, this.#answer(respond(this.#zones, zone, node.name, type), node.name, shape));
+      this.#place(type, this.#answer(zone, respond(this.#zones, zone, node.name, type), node.name, shape));
     if (alias) {
-      const own = this.#answer(respond(this.#zones, zone, node.name, TYPE.CNAME), node.name, shape);
+      const own = this.#answer(zone, respond(this.#zones, zone, node.name, TYPE.CNAME), node.name, shape);
       this.#place(TYPE.CNAME, own);
       this.#place(TYPE.ANY, own);
-      return this.#answer(respond(this.#zones, zone, node.name, NO_TYPE), node.name, shape);
+      return this.#answer(zone, respond(this.#zones, zone, node.name, NO_TYPE), node.name, shape);
     }
     // ANY is answered with the first of the name's rrsets (RFC 8482 section 4.1).
     if (node.rrsets.size > 0) this.#place(TYPE.ANY, this.#places[from + PLACE.answer]!);
@@ -115,15 +118,18 @@ class Compiler {
   /** DS at a cut, or at our own child's apex, is the parent's to answer (RFC 4035 section 3.1.4.1). */
   #delegationSigner(parent: Zone, name: Uint8Array, noData: number): void {
     const isParent = parent.origin.length < name.length;
-    this.#place(TYPE.DS, isParent ? this.#answer(respond(this.#zones, parent, name, TYPE.DS), name, "exact") : noData);
+    this.#place(
+      TYPE.DS,
+      isParent ? this.#answer(parent, respond(this.#zones, parent, name, TYPE.DS), name, "exact") : noData,
+    );
   }
 
   #place(type: number, answer: number): void {
     this.#places.push(type, answer);
   }
 
-  /** Writes the answer as it follows a question for `name`. Returns its index. */
-  #answer(response: Response, name: Uint8Array, shape: Shape): number {
+  /** Writes the answer of `zone` as it follows a question for `name`. Returns its index. */
+  #answer(zone: Zone, response: Response, name: Uint8Array, shape: Shape): number {
     const writer = this.#writer;
     const asked = shape === "wildcard" ? standIn(name, response) : name;
     writer.begin(this.#scratch, 0, MAX_MESSAGE, 0, 0);
@@ -154,6 +160,7 @@ class Compiler {
       name.length,
     );
     this.#shiftsOf(shape, from);
+    this.#answers.push(this.#numbers.get(zone)!);
     return index;
   }
 

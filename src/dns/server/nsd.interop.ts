@@ -250,7 +250,7 @@ zone:
   const tcp = stack.use(new Tcp(poller));
   const responder = new Responder({
     answer: (query, reply) => authority.answer(query, reply),
-    counters: { request: () => {}, response: () => {}, dropped: () => {} },
+    counters: { request: () => {}, response: () => {}, dropped: () => {}, answered: () => {} },
   });
   const service = new StreamService(responder, { clock: () => poller.now });
   for (const host of ["127.0.0.1", "::1"]) {

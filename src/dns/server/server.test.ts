@@ -44,6 +44,14 @@ class Counts implements DnsCounters {
   dropped(reason: string): void {
     this.seen.push(reason);
   }
+  /** Of each hand-over. */
+  readonly durations: { readonly count: number; readonly seconds: number }[] = [];
+  answered(count: number, seconds: number): void {
+    this.durations.push({ count, seconds });
+  }
+  get answers(): number {
+    return this.durations.reduce((sum, { count }) => sum + count, 0);
+  }
 }
 
 function packet(text: string, id: number, type = 1): Uint8Array {
@@ -167,6 +175,7 @@ for (const [host, type] of [
       `udp${f} 1`,
       "rcode 3",
     ]);
+    assert.equal(counts.answers, 4);
     log.flush();
     const logged = lines
       .join("")
@@ -206,6 +215,7 @@ for (const [host, type] of [
     assert.ok(final !== "end" && final.id === 5, "answered after the client's FIN");
     assert.equal(await client.read(), "end");
     assert.equal(server.counts.seen.filter((line) => line.startsWith("tcp")).length, 5);
+    assert.equal(server.counts.answers, 5);
   });
 }
 
@@ -247,6 +257,52 @@ test("TCP: answers come in the order they are ready, and reading stops while too
   assert.equal(await id(), 1);
   assert.equal(await id(), "end");
 });
+
+for (const transport of ["udp", "tcp"] as const) {
+  test(`${transport}: an answer that is owed has its own duration, the others that of what was read with them`, async () => {
+    let now = 1_000;
+    const counters = new Counts();
+    const owed: Ticket[] = [];
+    const answer: Answer = (query, reply) => {
+      now += 1;
+      if (query.id !== 1) return writeEmptyReply(query, 0, 0, reply.bytes, reply.start);
+      owed.push(reply.later()!);
+      return "pending";
+    };
+    const responder = new Responder({ answer, counters, clock: { now: () => now, wall: () => 0 } });
+    await using poller = new Poller({ onFault: (error) => assert.ifError(error) });
+    const tcp = new Tcp(poller);
+    const service = new StreamService(responder, { clock: () => poller.now });
+    const finish = (): void => {
+      now += 500;
+      const [ticket] = owed;
+      ticket!.send(writeEmptyReply(ticket!.query, 0, 0, ticket!.bytes, ticket!.start));
+    };
+    if (transport === "udp") {
+      using server = listenUdp(poller, responder, { host: "::1", port: 0 });
+      const client = createSocket("udp6");
+      client.send(packet("a.", 1), server.bound.port, "::1");
+      while (owed.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+      poller.run(finish);
+      client.close();
+      assert.deepEqual(counters.durations, [{ count: 1, seconds: 0.501 }]);
+    } else {
+      using listener = new TcpListener(tcp, { host: "::1", port: 0, onStream: (stream) => service.acceptTcp(stream) });
+      const client = new Client("::1", listener.bound.port);
+      client.socket.write(framed(packet("a.", 1), packet("b.", 2), packet("c.", 3)));
+      for (let answers = 0; answers < 2; answers++) await client.read();
+      poller.run(finish);
+      await client.read();
+      client.socket.destroy();
+      while (tcp.open > 0) await new Promise((resolve) => setTimeout(resolve, 2));
+      assert.deepEqual(counters.durations, [
+        { count: 2, seconds: 0.003 },
+        { count: 1, seconds: 0.503 },
+      ]);
+    }
+    tcp[Symbol.dispose]();
+  });
+}
 
 test("TCP: a late answer to a client that is gone is no fault, and its memory is used again", async () => {
   const owed: Ticket[] = [];

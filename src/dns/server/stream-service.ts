@@ -108,6 +108,7 @@ class DnsConnection implements StreamHandler, Reply {
   readonly max: number = MAX_MESSAGE_BYTES;
   readonly transport: Transport;
   start = 0;
+  #readAt = 0;
   readonly #service: StreamService;
   #stream: Stream | undefined;
   /** Answers owed. */
@@ -137,6 +138,8 @@ class DnsConnection implements StreamHandler, Reply {
     const service = this.#service;
     const family = stream.peer.family;
     const now = service.clock();
+    this.#readAt = service.responder.readAt();
+    let answered = 0;
     let at = start;
     let used = 0;
     while (!this.#isFull() && end - at >= PREFIX_BYTES) {
@@ -151,11 +154,13 @@ class DnsConnection implements StreamHandler, Reply {
       }
       at = to;
       if (length === 0) continue;
+      answered++;
       writeUint16(this.bytes, used, length);
       used += PREFIX_BYTES + length;
       if (used > MAX_MESSAGE_BYTES) used = this.#send(used);
     }
     if (used > 0) this.#send(used);
+    service.responder.handedOver(answered, this.#readAt);
     this.#settle(end > at);
     return at - start;
   }
@@ -187,7 +192,7 @@ class DnsConnection implements StreamHandler, Reply {
     const slab = this.#service.takeSlab();
     if (slab === undefined) return undefined;
     this.#pending++;
-    return new StreamTicket(this.#service, this, slab, this.transport, this.client);
+    return new StreamTicket(this.#service, this, slab, this.#readAt);
   }
 
   /** An answer of `length` bytes, its prefix in front, is in `slab`. */
@@ -256,16 +261,18 @@ class StreamTicket implements Ticket {
   readonly #service: StreamService;
   readonly #connection: DnsConnection;
   readonly #slab: Slab;
+  readonly #readAt: number;
   #isDone = false;
 
-  constructor(service: StreamService, connection: DnsConnection, slab: Slab, transport: Transport, client: Address) {
+  constructor(service: StreamService, connection: DnsConnection, slab: Slab, readAt: number) {
     this.query = service.responder.copy(service.responder.query);
     this.bytes = slab.bytes;
-    this.transport = transport;
-    this.client = client;
+    this.transport = connection.transport;
+    this.client = connection.client;
     this.#service = service;
     this.#connection = connection;
     this.#slab = slab;
+    this.#readAt = readAt;
   }
 
   send(length: number): void {
@@ -273,6 +280,7 @@ class StreamTicket implements Ticket {
     this.#service.responder.finish(this.query, this, length);
     writeUint16(this.bytes, 0, length);
     this.#connection.sendLater(this.#slab, PREFIX_BYTES + length);
+    this.#service.responder.handedOver(1, this.#readAt);
     this.drop();
   }
 

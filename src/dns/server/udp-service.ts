@@ -38,19 +38,26 @@ function answerBatch(batch: Datagrams, responder: Responder, reply: UdpReply, no
   const input = batch.input.bytes;
   reply.datagrams = batch;
   reply.bytes = batch.output.bytes;
+  reply.readAt = responder.readAt();
+  let answered = 0;
   for (let index = 0; index < batch.count; index++) {
     reply.index = index;
     reply.start = batch.outputStart(index);
     const start = batch.inputStart(index);
     const length = responder.respond(input, start, start + batch.inputLength(index), reply, family, now);
-    if (length > 0) batch.reply(index, length);
+    if (length <= 0) continue;
+    batch.reply(index, length);
+    answered++;
   }
+  // All of them leave together when this returns.
+  responder.handedOver(answered, reply.readAt);
 }
 
 class UdpReply implements Reply {
   bytes: Uint8Array = new Uint8Array(0);
   start = 0;
   index = 0;
+  readAt = 0;
   datagrams: Datagrams | undefined;
   readonly max: number;
   readonly transport: Transport = "udp";
@@ -68,7 +75,7 @@ class UdpReply implements Reply {
   later(): Ticket | undefined {
     const way = this.datagrams!.later(this.index);
     if (way === undefined) return undefined;
-    return new UdpTicket(this.#responder, way, this.max);
+    return new UdpTicket(this.#responder, way, this.max, this.readAt);
   }
 }
 
@@ -80,14 +87,16 @@ class UdpTicket implements Ticket {
   readonly transport: Transport = "udp";
   readonly #responder: Responder;
   readonly #way: DatagramTicket;
+  readonly #readAt: number;
 
-  constructor(responder: Responder, way: DatagramTicket, max: number) {
+  constructor(responder: Responder, way: DatagramTicket, max: number, readAt: number) {
     this.query = responder.copy(responder.query);
     this.bytes = way.slab.bytes;
     this.start = way.start;
     this.max = max;
     this.#responder = responder;
     this.#way = way;
+    this.#readAt = readAt;
   }
 
   get client(): Address {
@@ -97,6 +106,7 @@ class UdpTicket implements Ticket {
   send(length: number): void {
     this.#responder.finish(this.query, this, length);
     this.#way.send(length);
+    this.#responder.handedOver(1, this.#readAt);
   }
 
   drop(): void {

@@ -92,6 +92,8 @@ export class Query {
   /** The client pads, so answers over TLS are padded too (RFC 7830 section 4). */
   padding = false;
   asksKeepalive = false;
+  /** Set by who answers, for the counters: the number of the zone that the answer is from; -1: of none. */
+  zone = -1;
   /** A TSIG record ends the message; its owner name begins at tsigStart (RFC 8945). */
   hasTsig = false;
   tsigStart = 0;
@@ -124,6 +126,7 @@ export function parseQuery(
   query.dnssecOk = false;
   query.hasTsig = false;
   query.cookieLength = 0;
+  query.zone = -1;
   if (query.opcode !== OPCODE.QUERY) return "unknownOpcode";
   if (readUint16(bytes, start + 4) !== 1) return "questionCount";
   const at = parseQuestion(bytes, start + HEADER_BYTES, end, query);
