@@ -27,6 +27,8 @@ export interface UpstreamError {
   /** "connection refused", "closed before the response's end", ... for the log. */
   readonly detail: string;
   readonly endpoint: string;
+  /** Attempts that were made after the first. */
+  readonly retries: number;
 }
 
 /** Calls come in this order: onInform*, onResponse, onBody*, (onBodyEnd | onFail), or onFail alone, or onUpgrade. */
@@ -63,6 +65,8 @@ export interface UpstreamRequest {
 export interface UpstreamCall {
   /** Address of the endpoint in use, as `192.0.2.1:80` or `[2001:db8::1]:80`. */
   readonly endpoint: string;
+  /** Attempts made so far after the first: to another endpoint, or on a fresh connection. */
+  readonly retries: number;
   write(slab: Slab, start: number, end: number, held?: Held): boolean;
   end(trailers?: Message): void;
   pause(): void;

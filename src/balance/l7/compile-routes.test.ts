@@ -41,6 +41,7 @@ class FakeUpstream implements UpstreamPool {
   readonly #answer: string | undefined;
   readonly #call: UpstreamCall = {
     endpoint: "192.0.2.9:80",
+    retries: 0,
     write: () => true,
     end: () => undefined,
     pause: () => undefined,

@@ -39,6 +39,8 @@ type Ask = RequestOptions & { readonly body?: Buffer | readonly Buffer[] };
 /** A proxy in front of the given endpoints, and everything that must end with it. */
 class World implements AsyncDisposable {
   readonly notes: string[] = [];
+  /** Of all exchanges that have ended. */
+  retries = 0;
   readonly port: number;
   readonly agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
   readonly relay: RelayServices;
@@ -152,8 +154,10 @@ class World implements AsyncDisposable {
         onConnection: () => undefined,
         onConnectionEnd: () => undefined,
         onRequest: () => undefined,
-        onFinish: ({ status, aborted, notes }) =>
-          this.notes.push(`${status} ${notes.backend} ${aborted} ${notes.reason}`.trimEnd()),
+        onFinish: ({ status, aborted, notes }) => {
+          this.notes.push(`${status} ${notes.backend} ${aborted} ${notes.reason}`.trimEnd());
+          this.retries += notes.retries;
+        },
         onRefused: (reason) => this.notes.push(`refused ${reason}`),
       },
       out: new OutBuffer(new Slab(128 * 1024)),
@@ -306,6 +310,21 @@ test("an upgraded connection passes an end on and lets the other side finish", a
   await once(client, "end");
   assert.match(seen, /^HTTP\/1\.1 101 .*\r\n\r\nhello got early question$/s);
   client.destroy();
+});
+
+test("what was tried again is noted, whether it helped or not", async () => {
+  const [closed, live] = [net.createServer(), echo()];
+  const [dead, port] = [await portOf(closed, "127.0.0.1"), await portOf(live, "127.0.0.1")];
+  closed.close();
+  await once(closed, "close");
+  const endpointAt = (at: number) => ({ address: "127.0.0.1", port: at, weight: 1, ready: true });
+  await using world = new World("127.0.0.1", [endpointAt(dead), endpointAt(port)], [live], {});
+  for (let count = 0; count < 4; count++) assert.equal((await world.ask()).status, 200);
+  assert.ok(world.upstreamCounts.retries > 0);
+  assert.equal(world.retries, world.upstreamCounts.retries);
+  await using none = new World("127.0.0.1", [endpointAt(dead), { ...endpointAt(dead), address: "::1" }], [], {});
+  assert.equal((await none.ask()).status, 502);
+  assert.equal(none.retries, 1);
 });
 
 test("no endpoint 503, a dead one 502, a mute one 504, one that closes 502, one that talks nonsense 502", async () => {

@@ -187,6 +187,7 @@ export class Relay implements UpstreamRequest, UpstreamReceiver, DeadlineOwner {
     if (exchange === undefined) return;
     exchange.notes.backend ||= upstream === undefined ? "" : upstream.backend;
     exchange.notes.endpoint = error.endpoint;
+    exchange.notes.retries = error.retries;
     exchange.fail(STATUS_OF[error.source], abortReason(error.source), `${error.source}: ${error.detail}`);
   }
 
@@ -200,6 +201,7 @@ export class Relay implements UpstreamRequest, UpstreamReceiver, DeadlineOwner {
 
   #noteAnswer(exchange: Exchange, call: UpstreamCall): void {
     exchange.notes.endpoint = call.endpoint;
+    exchange.notes.retries = call.retries;
     exchange.notes.upstreamMs = this.#services.loop.now - exchange.startedAt;
   }
 

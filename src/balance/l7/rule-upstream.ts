@@ -70,13 +70,20 @@ export class RuleUpstream implements UpstreamPool {
   }
 }
 
-const failed = (detail: string): UpstreamError => ({ source: "noBackend", retryable: false, detail, endpoint: "" });
+const failed = (detail: string): UpstreamError => ({
+  source: "noBackend",
+  retryable: false,
+  detail,
+  endpoint: "",
+  retries: 0,
+});
 const NO_BACKEND = failed("the rule has no backend");
 const UNRESOLVED = failed("the backend is not resolved");
 
 /** The call that has failed before it began. */
 const NO_CALL: UpstreamCall = {
   endpoint: "",
+  retries: 0,
   write: (_slab, _start, _end, held) => {
     held?.release();
     return true;

@@ -41,6 +41,7 @@ export class Fetch implements UpstreamReceiver, StoreWaiter {
   #state: State = "asking";
   #call: UpstreamCall | undefined;
   #endpoint = "";
+  #retries = 0;
   #backend = "";
   /** The stored response went while the origin said that it is good: the whole is asked for. */
   #asksAgain = false;
@@ -106,6 +107,7 @@ export class Fetch implements UpstreamReceiver, StoreWaiter {
     if (this.#state !== "asking") return;
     this.#call = call;
     this.#endpoint = call.endpoint;
+    this.#retries = call.retries;
     const outcome = this.#stored === undefined ? "replace" : revalidationOutcome(head.status);
     if (outcome === "refresh") this.#refresh(head);
     else if (outcome !== "error" || !this.#serveStale()) this.#arrive(copyOfHead(head));
@@ -144,6 +146,7 @@ export class Fetch implements UpstreamReceiver, StoreWaiter {
     this.#call = undefined;
     if (this.#state === "over" || this.#state === "complete") return;
     if (this.#state === "asking" && this.#serveStale()) return;
+    this.#retries = error.retries;
     const { status, reason } = failureOf(error.source);
     this.#fail(status, reason, error.detail);
   }
@@ -258,6 +261,8 @@ export class Fetch implements UpstreamReceiver, StoreWaiter {
     exchange.notes.endpoint = this.#endpoint;
     exchange.notes.backend = this.#backend;
     exchange.notes.upstreamMs = Math.max(0, arrival.receivedAt - this.#requestedAt);
+    // One fetch, however many clients share it.
+    if (leads) exchange.notes.retries = this.#retries;
     const isAnswered = respondFetched(exchange, head, arrival, {
       age: leads && !this.#refreshed ? -1 : this.#age(arrival),
       forwarded: this.#plan.stored === undefined ? "uri-miss" : "stale",
@@ -343,7 +348,8 @@ export class Fetch implements UpstreamReceiver, StoreWaiter {
   #fail(status: number, reason: AbortReason, detail: string): void {
     const isEarly = this.#state === "asking";
     this.#over();
-    for (const { exchange } of this.#takeRecipients()) {
+    for (const { exchange, leads } of this.#takeRecipients()) {
+      if (leads) exchange.notes.retries = this.#retries;
       if (isEarly) this.#cache.note(exchange, "miss");
       exchange.notes.backend = this.#backend;
       exchange.fail(status, reason, detail);

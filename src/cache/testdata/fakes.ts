@@ -146,6 +146,7 @@ export class FakeExchange implements Exchange {
 /** One request that reached the origin; the test plays the answer. */
 export class FakeCall implements UpstreamCall {
   readonly endpoint = "192.0.2.9:80";
+  readonly retries = 0;
   readonly request: Message;
   /** Added field lines. */
   readonly added: readonly string[];
@@ -192,7 +193,7 @@ export class FakeCall implements UpstreamCall {
   }
 
   fail(source: UpstreamErrorSource): void {
-    this.receiver.onFail(this, { source, retryable: false, detail: `no ${source}`, endpoint: this.endpoint });
+    this.receiver.onFail(this, { source, retryable: false, detail: `no ${source}`, endpoint: this.endpoint, retries: this.retries });
   }
 
   /** A whole answer. */

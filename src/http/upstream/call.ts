@@ -95,6 +95,10 @@ export class Call implements UpstreamCall, DeadlineOwner, LateTask {
     return this.#endpoint;
   }
 
+  get retries(): number {
+    return Math.max(0, this.attempts - 1);
+  }
+
   // --- the requester's side ---
 
   write(slab: Slab, start: number, end: number, held?: Held): boolean {
@@ -173,12 +177,12 @@ export class Call implements UpstreamCall, DeadlineOwner, LateTask {
 
   fail(source: UpstreamErrorSource, retryable: boolean, detail: string): void {
     this.isOver = true;
-    this.receiver.onFail(this, { source, retryable, detail, endpoint: this.#endpoint });
+    this.receiver.onFail(this, this.#error(source, retryable, detail));
   }
 
   /** As `fail`, at the batch's end: for failures that are known while the requester is still calling us. */
   failLate(source: UpstreamErrorSource, retryable: boolean, detail: string): void {
-    this.#failure = { source, retryable, detail, endpoint: this.#endpoint };
+    this.#failure = this.#error(source, retryable, detail);
     this.#services.loop.late(this);
   }
 
@@ -192,6 +196,10 @@ export class Call implements UpstreamCall, DeadlineOwner, LateTask {
 
   onDue(): void {
     this.#owner.onPendingTooLong(this);
+  }
+
+  #error(source: UpstreamErrorSource, retryable: boolean, detail: string): UpstreamError {
+    return { source, retryable, detail, endpoint: this.#endpoint, retries: this.retries };
   }
 
   /** The head's time runs from the moment the request is complete: a slow client is no fault of the backend. */
