@@ -3,14 +3,15 @@ import { L4_METRICS } from "#src/balance/l4/l4-metrics.ts";
 import { HTTP_METRICS } from "#src/http/engine/http-metrics.ts";
 import { HealthBits } from "#src/memory/health-bits.ts";
 import { Backends } from "#src/plane/backends.ts";
-import { Explainer } from "#src/plane/explain.ts";
-import { HEALTH_METRICS, HEALTH_TARGETS, HealthChecks } from "#src/plane/health.ts";
+import { HEALTH_METRICS, HEALTH_TARGETS } from "#src/plane/health.ts";
 import { HttpLog } from "#src/plane/http-log.ts";
 import { HttpPlane } from "#src/plane/http-plane.ts";
 import { L4Plane } from "#src/plane/l4-plane.ts";
 import { PLANE_OPTIONS } from "#src/plane/options.ts";
+import { PlaneMain } from "#src/plane/plane-main.ts";
 import { tcpPortsOf } from "#src/plane/ports.ts";
 import { Sockets } from "#src/plane/sockets.ts";
+import { UPSTREAM_METRICS, UpstreamFigures } from "#src/plane/upstream-figures.ts";
 import { defineService } from "#src/process/service.ts";
 
 const service = defineService({
@@ -18,18 +19,15 @@ const service = defineService({
   help: "Balances HTTP, TCP and UDP over backends.",
   adminPort: 9644,
   options: PLANE_OPTIONS,
-  metrics: { ...HTTP_METRICS, ...L4_METRICS, ...HEALTH_METRICS },
+  metrics: { ...HTTP_METRICS, ...UPSTREAM_METRICS, ...L4_METRICS, ...HEALTH_METRICS },
   memory: () => ({ healthTargets: HEALTH_TARGETS, slots: 0, arenaBytes: 0 }),
   tcpPorts: (_options, entries) => tcpPortsOf("balancer", entries),
   async main(context) {
-    const health = new HealthChecks(context);
-    const explainer = new Explainer("balancer", context);
+    const plane = new PlaneMain("balancer", context);
     return {
-      apply: (update) => {
-        explainer.apply(update);
-        return health.apply(update);
-      },
-      [Symbol.asyncDispose]: () => health[Symbol.asyncDispose](),
+      collected: plane.collected,
+      apply: (update) => plane.apply(update),
+      [Symbol.asyncDispose]: () => plane[Symbol.asyncDispose](),
     };
   },
   async data({ options, log, metrics, segment, observe }) {
@@ -37,6 +35,7 @@ const service = defineService({
     const { poller, tcp, tls } = stack.use(new Sockets(log));
     const requests = stack.use(new HttpLog("balancer", metrics, poller));
     const backends = stack.use(new Backends({ engine: "balancer", tcp, tls, health: new HealthBits(segment) }));
+    stack.use(new UpstreamFigures(backends, metrics));
     const shared = {
       engine: "balancer",
       tcp,

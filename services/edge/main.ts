@@ -3,13 +3,14 @@ import { HTTP_METRICS } from "#src/http/engine/http-metrics.ts";
 import { HealthBits } from "#src/memory/health-bits.ts";
 import { Backends } from "#src/plane/backends.ts";
 import { CACHE_METRICS, cacheMemory, CacheOwner, CacheUser } from "#src/plane/cache.ts";
-import { Explainer } from "#src/plane/explain.ts";
-import { HEALTH_METRICS, HEALTH_TARGETS, HealthChecks } from "#src/plane/health.ts";
+import { HEALTH_METRICS, HEALTH_TARGETS } from "#src/plane/health.ts";
 import { HttpLog } from "#src/plane/http-log.ts";
 import { HttpPlane } from "#src/plane/http-plane.ts";
 import { PLANE_OPTIONS } from "#src/plane/options.ts";
+import { PlaneMain } from "#src/plane/plane-main.ts";
 import { tcpPortsOf } from "#src/plane/ports.ts";
 import { Sockets } from "#src/plane/sockets.ts";
+import { UPSTREAM_METRICS, UpstreamFigures } from "#src/plane/upstream-figures.ts";
 import { defineService } from "#src/process/service.ts";
 
 const service = defineService({
@@ -26,21 +27,18 @@ const service = defineService({
       help: "Memory for cached responses, shared by the service's processes.",
     },
   },
-  metrics: { ...HTTP_METRICS, ...CACHE_METRICS, ...HEALTH_METRICS },
+  metrics: { ...HTTP_METRICS, ...UPSTREAM_METRICS, ...CACHE_METRICS, ...HEALTH_METRICS },
   memory: ({ cacheBytes }) => ({ healthTargets: HEALTH_TARGETS, ...cacheMemory(cacheBytes) }),
   tcpPorts: (_options, entries) => tcpPortsOf("edge", entries),
   async main(context) {
     await using stack = new AsyncDisposableStack();
     const { poller } = stack.use(new Sockets(context.log));
     const cache = stack.use(new CacheOwner({ ...context, poller }));
-    const health = stack.use(new HealthChecks(context));
-    const explainer = new Explainer("edge", context);
+    const plane = stack.use(new PlaneMain("edge", context));
     const owned = stack.move();
     return {
-      apply: (update) => {
-        explainer.apply(update);
-        return health.apply(update);
-      },
+      collected: plane.collected,
+      apply: (update) => plane.apply(update),
       ended: (row) => cache.ended(row),
       [Symbol.asyncDispose]: () => owned.disposeAsync(),
     };
@@ -51,6 +49,7 @@ const service = defineService({
     const { poller, tcp, tls } = stack.use(new Sockets(log));
     const requests = stack.use(new HttpLog("edge", metrics, poller));
     const backends = stack.use(new Backends({ engine: "edge", tcp, tls, health: new HealthBits(segment) }));
+    stack.use(new UpstreamFigures(backends, metrics));
     const cache = stack.use(new CacheUser({ ...context, poller }));
     const http = stack.use(
       new HttpPlane({

@@ -62,6 +62,17 @@ export class Backends implements Disposable {
     return this.#backends.get(key)?.upstream;
   }
 
+  /** HTTP connections of all backends now. */
+  get connections(): readonly [active: number, idle: number] {
+    let [active, idle] = [0, 0];
+    for (const { upstream } of this.#backends.values()) {
+      const [busy, free] = upstream.connections;
+      active += busy;
+      idle += free;
+    }
+    return [active, idle];
+  }
+
   apply({ upsert, entries }: ConfigUpdate): Rejection[] {
     const rejected: Rejection[] = [];
     const plane = entries.get(`dataplane/${this.#options.engine}`)?.value;

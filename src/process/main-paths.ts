@@ -1,7 +1,7 @@
 /** What a main answers at its admin endpoint. */
 import { buildInfoMetric, processMetrics, tcpSocketMetric } from "#src/metrics/collected.ts";
 import type { MetricLayout } from "#src/metrics/layout.ts";
-import type { MetricsText } from "#src/metrics/registry.ts";
+import type { CollectedMetric, MetricsText } from "#src/metrics/registry.ts";
 import type { SlotReader } from "#src/metrics/slot-reader.ts";
 import { type AdminServer, json, text } from "./admin.ts";
 import type { ConfigRelay } from "./config-relay.ts";
@@ -21,6 +21,8 @@ export interface MainParts {
   readonly layout: MetricLayout;
   readonly reader: SlotReader;
   readonly tcpPorts: () => ReadonlySet<number>;
+  /** The service's own. */
+  readonly collected: () => readonly CollectedMetric[];
 }
 
 export function addMainPaths(admin: AdminServer, parts: MainParts): void {
@@ -57,12 +59,14 @@ function unreadyReason({ state, relay, processes, unready }: MainParts): string 
 }
 
 /** Loaded when first asked for: the Prometheus client costs every start 50 ms. */
-async function openRegistry({ name, relay, processes, layout, reader, tcpPorts }: MainParts): Promise<MetricsText> {
+async function openRegistry(parts: MainParts): Promise<MetricsText> {
+  const { name, relay, processes, layout, reader, tcpPorts, collected } = parts;
   const { createRegistry } = await import("#src/metrics/registry.ts");
   return createRegistry(layout, reader, [
     buildInfoMetric(name, VERSION),
     ...processMetrics(() => [process.pid, ...processes.pids]),
     tcpSocketMetric(tcpPorts),
     ...relay.metrics(),
+    ...collected(),
   ]);
 }

@@ -2,6 +2,7 @@
 import type { Entry } from "#src/config/model.ts";
 import type { Command, ConfigUpdate, Observation, Rejection } from "#src/config/stream/update.ts";
 import type { MetricDeclarations, MetricHandles } from "#src/metrics/declaration.ts";
+import type { CollectedMetric } from "#src/metrics/registry.ts";
 import type { SegmentOptions } from "#src/memory/layout.ts";
 import type { Segment } from "#src/memory/segment.ts";
 import type { Logger } from "./logger.ts";
@@ -72,6 +73,8 @@ interface Part extends AsyncDisposable {
 }
 
 export interface MainPart extends Part {
+  /** What is found out when /metrics is asked. */
+  readonly collected?: readonly CollectedMetric[];
   /** Why the service cannot serve now, or undefined: asked by /readyz. */
   unready?(): string | undefined;
   /** SIGHUP. */

@@ -148,6 +148,7 @@ export class ServiceMain<O extends Options, M extends MetricDeclarations> {
       name,
       state: this.#state,
       unready: () => this.#part.unready?.(),
+      collected: () => this.#part.collected ?? [],
       relay: this.#relay,
       processes,
       layout: this.#layout,
