@@ -21,6 +21,8 @@ function listenHttp(name: string, host: string, port: number): Promise<void> {
       request.pipe(response);
       return;
     }
+    // Which page this is: whoever mixes up answers is found out.
+    response.setHeader("content-location", request.url ?? "/");
     response.end(`hello from origin ${name}\n`);
   });
   return listening(server, host, port);

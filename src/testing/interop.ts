@@ -14,6 +14,7 @@ const PEERS: Readonly<Record<string, string>> = {
   h2load: "apt-get install nghttp2-client",
   h2spec: "go install github.com/summerwind/h2spec/cmd/h2spec@latest",
   ip: "apt-get install iproute2",
+  k6: "go install go.k6.io/k6@v1.8.1",
   kdig: "apt-get install knot-dnsutils",
   ncat: "apt-get install ncat",
   nginx: "apt-get install nginx",
@@ -50,7 +51,7 @@ if (faults.length > 0) {
   exit(1);
 }
 
-const files = globSync("{src,services}/**/*.interop.ts").toSorted();
+const files = globSync("{src,services,loadtest}/**/*.interop.ts").toSorted();
 const runner = spawn(
   process.execPath,
   ["--no-warnings", "--test", "--test-concurrency=1", ...process.argv.slice(2), ...files],
