@@ -33,6 +33,7 @@ spec:
   listeners:
     - { name: http, protocol: HTTP, port: ${port.http} }
     - { name: https, protocol: HTTPS, port: ${port.https}, tls: { certificateRefs: [{ name: web }] } }
+    - { name: app, protocol: HTTPS, port: ${port.https}, hostname: app.x.test, tls: { certificateRefs: [{ name: web }] } }
 ---
 apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
@@ -234,6 +235,16 @@ const CASES: readonly Case[] = [
       /\*\.x\.test.*expires 20/,
       /does not trust/,
       /response .*200/,
+    ],
+  },
+  {
+    name: "TLS, misdirected",
+    args: () => [`https://shop.x.test:${port.https}/app`, "-H", "Host: app.x.test"],
+    sees: [
+      /✓ +listener +[\d.]+ +default\/front\/app \(app\.x\.test\)/,
+      /✗ +route +[\d.]+ +none is asked: 421, the listener for app\.x\.test takes .* is for the listener for every host/,
+      /next: send the request on a connection of its own/,
+      /response .*421/,
     ],
   },
   {

@@ -149,7 +149,8 @@ function routeStep({ route, refused, ms }: PlaneExplanation): Step {
       ms,
       lines: [`none: the head is refused with ${refused}`, "next: correct the request"],
     };
-  const { chosen, rejected, moreRejected, elsewhere } = route;
+  const { chosen, misdirectedFrom, rejected, moreRejected, elsewhere } = route;
+  if (misdirectedFrom !== undefined) return misdirectedStep(route.hostname ?? "", misdirectedFrom, ms);
   const lines = [
     chosen === undefined
       ? "none matches: 404"
@@ -166,6 +167,20 @@ function routeStep({ route, refused, ms }: PlaneExplanation): Step {
     );
   return { step: "route", ok: chosen !== undefined, ms, lines };
 }
+
+function misdirectedStep(hostname: string, from: string, ms: number): Step {
+  return {
+    step: "route",
+    ok: false,
+    ms,
+    lines: [
+      `none is asked: 421, ${listenerFor(hostname)} takes the request, but the TLS connection is for ${listenerFor(from)}`,
+      "next: send the request on a connection of its own, whose SNI is its host",
+    ],
+  };
+}
+
+const listenerFor = (hostname: string): string => `the listener for ${hostname === "" ? "every host" : hostname}`;
 
 const rejectedText = ({ route, rule, match, step, reason }: RejectedMatch): string =>
   step === "host" || step === "listener"

@@ -2,6 +2,7 @@
 export const SUPPORTED_FEATURES: readonly string[] = [
   "Gateway",
   "GatewayHTTPListenerIsolation",
+  "GatewayHTTPSListenerDetectMisdirectedRequests",
   "GatewayPort8080",
   "HTTPRoute",
   "HTTPRoute303RedirectStatusCode",

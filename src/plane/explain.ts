@@ -80,7 +80,7 @@ export class Explainer {
     const head = headOf(asked, this.#headBytes());
     if ("refused" in head) return { ...nothing, refused: head.refused };
     const startedAt = performance.now();
-    const route = explainRoute(port, ports, routes, table, head);
+    const route = explainRoute(port, ports, routes, table, head, serverNameOf(port, asked));
     return { ...nothing, route, rule: this.#ruleOf(route.chosen, routes), ms: performance.now() - startedAt };
   }
 
@@ -141,4 +141,10 @@ export class Explainer {
       (value): value is Extract<EntryValue, { readonly kind: Kind }> => value.kind === kind,
     );
   }
+}
+
+/** What the client of a URL sends as SNI: addresses are none (RFC 6066 section 3). */
+function serverNameOf({ protocol }: PortConfig, { host, hostIsAddress }: AskedRequest): string | undefined {
+  if (protocol !== "HTTPS") return undefined;
+  return hostIsAddress ? "" : host;
 }

@@ -81,9 +81,9 @@ function request(method: string, host: string, target: string, header = ""): Mes
   return message;
 }
 
-function explain(asked: Message): RouteExplanation {
+function explain(asked: Message, serverName?: string): RouteExplanation {
   const table = compileTables(PORTS, ROUTES, () => () => []).get(80)!;
-  return explainRoute(PORTS[0]!, PORTS, ROUTES, table, asked);
+  return explainRoute(PORTS[0]!, PORTS, ROUTES, table, asked, serverName);
 }
 
 const CASES: readonly [asked: Message, chosen: string, nearest: string][] = [
@@ -132,10 +132,29 @@ test("a route of a less specific listener does not help out, a shorter path come
   assert.deepEqual(elsewhere, [{ route: "d/other", listener: "d/g/any81", port: 81 }]);
 });
 
+test("a TLS connection that is for another listener: no match is asked, and which listener it is for is told", () => {
+  const from = (host: string, serverName?: string): readonly [string | undefined, string | undefined] => {
+    const { misdirectedFrom, chosen } = explain(request("GET", host, "/in"), serverName);
+    return [misdirectedFrom, chosen?.route];
+  };
+  assert.deepEqual(from("a.w.test", "shop.test"), ["", undefined]);
+  assert.deepEqual(from("A.w.test", ""), ["", undefined]);
+  assert.deepEqual(from("shop.test", "a.w.test"), ["*.w.test", undefined]);
+  assert.deepEqual(from("A.w.test", "b.w.test"), [undefined, "d/wild"]);
+  assert.deepEqual(from("a.w.test"), [undefined, "d/wild"]);
+});
+
 test("of many only the nearest are told", () => {
   const many = Array.from({ length: 50 }, (_, i) => route(`d/r${i}`, "d/g/any80", [`h${i}.test`], [[match("/")]]));
   const table = compileTables(PORTS, many, () => () => []).get(80)!;
-  const { rejected, moreRejected } = explainRoute(PORTS[0]!, PORTS, many, table, request("GET", "h7.tests", "/"));
+  const { rejected, moreRejected } = explainRoute(
+    PORTS[0]!,
+    PORTS,
+    many,
+    table,
+    request("GET", "h7.tests", "/"),
+    undefined,
+  );
   assert.equal(rejected.length + moreRejected, 50);
   assert.equal(rejected.length, 5);
   assert.equal(rejected[0]!.step, "host");

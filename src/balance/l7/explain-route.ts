@@ -8,7 +8,7 @@ import { compileConditions, conditionsHold } from "./conditions.ts";
 import { HostTable } from "./host-table.ts";
 import { PathTable } from "./path-table.ts";
 import { precedenceReason } from "./precedence.ts";
-import type { RouteTable } from "./route-table.ts";
+import type { ListenerRoutes, RouteTable } from "./route-table.ts";
 
 /** What a match failed at, in the order in which it is looked at; "precedence": it holds too, but another goes first. */
 type Step = "listener" | "host" | "path" | "method" | "header" | "query" | "precedence";
@@ -45,7 +45,9 @@ export interface RejectedMatch extends ExplainedMatch {
 export interface RouteExplanation {
   /** Host name of the listeners that take the request, "" for every host; undefined: none does. */
   readonly hostname: string | undefined;
-  /** Undefined: the request is answered with 404. */
+  /** Host name of the listeners that the TLS connection is for; undefined when they are those that take the request. */
+  readonly misdirectedFrom: string | undefined;
+  /** Undefined: the request is answered with 404, or with 421 when it is misdirected. */
   readonly chosen: ExplainedMatch | undefined;
   /** The nearest first, at most MAX_REJECTED. */
   readonly rejected: readonly RejectedMatch[];
@@ -68,16 +70,21 @@ interface Candidate extends ExplainedMatch {
   readonly hostnames: readonly string[];
 }
 
-/** `ports` are those of HTTP and HTTPS, among them `port`, whose table is `table`. */
+/**
+ * `ports` are those of HTTP and HTTPS, among them `port`, whose table is `table`. `serverName` is the SNI of the request's
+ * connection, "" when there is none, undefined without TLS.
+ */
 export function explainRoute(
   port: PortConfig,
   ports: readonly PortConfig[],
   routes: readonly HttpRouteConfig[],
   table: RouteTable,
   request: Message,
+  serverName: string | undefined,
 ): RouteExplanation {
   const listener = table.listenerOf(request);
-  const winner = listener === undefined ? undefined : table.matchOf(listener, request);
+  const misdirectedFrom = listener && otherListener(listener, table, request, serverName);
+  const winner = listener === undefined || misdirectedFrom !== undefined ? undefined : table.matchOf(listener, request);
   const candidates = candidatesOf(port, routes, request);
   const chosen =
     winner &&
@@ -92,11 +99,23 @@ export function explainRoute(
   const others = nearestOfEach(candidates, request, listener?.hostname, chosen);
   return {
     hostname: listener?.hostname,
+    misdirectedFrom,
     chosen: chosen && shown(chosen),
     rejected: others.slice(0, MAX_REJECTED),
     moreRejected: Math.max(0, others.length - MAX_REJECTED),
     elsewhere: elsewhereOf(port, ports, routes, request),
   };
+}
+
+/** Where no listener stands for the SNI, the handshake is refused, and there is nothing to say of its requests. */
+function otherListener(
+  listener: ListenerRoutes,
+  table: RouteTable,
+  request: Message,
+  serverName: string | undefined,
+): string | undefined {
+  if (serverName === undefined || !table.isMisdirected(listener, request, serverName)) return undefined;
+  return table.listenerNamed(serverName)?.hostname;
 }
 
 function candidatesOf(port: PortConfig, routes: readonly HttpRouteConfig[], request: Message): Candidate[] {

@@ -28,6 +28,11 @@ export class HostTable<Value> {
     this.#any = entries.get("");
   }
 
+  /** Whether its one value stands for every host. */
+  get isForAll(): boolean {
+    return this.#any !== undefined && this.#exact.size === 0 && this.#wildcards.size === 0;
+  }
+
   /**
    * Fills `values` with all that stands for the host in bytes [start, end) in any case, the most specific LAST. How many
    * there are.

@@ -12,11 +12,14 @@ export class RouteStage implements Stage {
   }
 
   onRequest(exchange: Exchange): "next" | "done" {
-    const { request, notes } = exchange;
+    const { request, notes, tls } = exchange;
     if (request.method === METHOD.CONNECT) return refuse(exchange, 501, "Not Implemented\n", "connectMethod");
     const listener = this.#routes.listenerOf(request);
     if (listener === undefined) return refuse(exchange, 404, "Not Found\n", "noListener");
     notes.gateway = listener.gateway;
+    if (tls !== undefined && this.#routes.isMisdirected(listener, request, tls.serverName)) {
+      return refuse(exchange, 421, "Misdirected Request\n", "misdirected");
+    }
     const match = this.#routes.matchOf(listener, request);
     if (match === undefined) return refuse(exchange, 404, "Not Found\n", "noRoute");
     notes.gateway = match.gateway;
