@@ -3,7 +3,7 @@
  * code that they choose routes with. It sends nothing and changes nothing.
  */
 import { endpointText } from "#src/balance/endpoint.ts";
-import { compileTables } from "#src/balance/l7/compile-tables.ts";
+import { type RouteStages, TableCompiler } from "#src/balance/l7/compile-tables.ts";
 import { explainRoute, type ExplainedMatch } from "#src/balance/l7/explain-route.ts";
 import type { RouteTable } from "#src/balance/l7/route-table.ts";
 import type {
@@ -37,6 +37,9 @@ export interface ExplainerContext {
   readonly segment: Segment;
   readonly addAdminPath: (path: string, answer: (query: URLSearchParams) => unknown) => void;
 }
+
+/** The tables are asked for the match alone. */
+const NO_STAGES: RouteStages = { parts: [], stagesOf: () => [] };
 
 export class Explainer {
   readonly #engine: Engine;
@@ -85,7 +88,7 @@ export class Explainer {
   }
 
   #tableOf(port: PortConfig, ports: readonly PortConfig[], routes: readonly HttpRouteConfig[]): RouteTable | undefined {
-    this.#tables ??= compileTables(ports, routes, () => () => []);
+    this.#tables ??= new TableCompiler(() => NO_STAGES).compile(ports, routes);
     return this.#tables.get(port.port);
   }
 

@@ -2,7 +2,7 @@
  * HTTP in a data process: engine, ports, routes, backends and certificates, brought from one configuration to the next.
  * The balancer and the edge are both this; the edge puts its cache in front of the backends.
  */
-import { compileRoutes, type RouteSources } from "#src/balance/l7/compile-routes.ts";
+import { RouteCompiler, type RouteSources } from "#src/balance/l7/compile-routes.ts";
 import { RelayServices } from "#src/balance/l7/relay.ts";
 import type { DataPlaneConfig, Engine, Entry, HttpRouteConfig, PortConfig } from "#src/config/model.ts";
 import type { ConfigUpdate, Observation, Rejection } from "#src/config/stream/update.ts";
@@ -49,11 +49,12 @@ export class HttpPlane implements Disposable {
   readonly #engine: HttpEngine;
   readonly #certificates: Certificates;
   readonly #relay: RelayServices;
+  readonly #routes: RouteCompiler;
   readonly #ports = new Map<string, HttpPortListener>();
 
   constructor(options: HttpPlaneOptions) {
     this.#options = options;
-    const { tcp } = options;
+    const { tcp, backends, front } = options;
     this.#services = {
       loop: tcp.poller,
       limits: DEFAULT_LIMITS,
@@ -67,6 +68,11 @@ export class HttpPlane implements Disposable {
     this.#engine = new HttpEngine({ services, openH1: makeOpenH1(services), openH2: makeOpenH2(services) });
     this.#certificates = new Certificates(options.tls);
     this.#relay = new RelayServices(tcp.poller, TUNNEL_IDLE_MS);
+    this.#routes = new RouteCompiler({
+      upstreamOf: (key) => backends.upstreamOf(key),
+      relay: this.#relay,
+      ...(front === undefined ? {} : { front }),
+    });
     tcp.poller.atBatchEnd(this.#engine.flush);
   }
 
@@ -84,14 +90,8 @@ export class HttpPlane implements Disposable {
       const routes = [...entries.values()].flatMap(({ value }): HttpRouteConfig[] =>
         value.kind === "httpRoute" ? [value] : [],
       );
-      const { front, backends } = this.#options;
-      const table = compileRoutes({
-        ports: ports.map(({ config }) => config),
-        routes,
-        upstreamOf: (key) => backends.upstreamOf(key),
-        relay: this.#relay,
-        ...(front === undefined ? {} : { front }),
-      });
+      const configs = ports.map(({ config }) => config);
+      const table = this.#routes.compile(configs, routes);
       this.#closeOthers(ports);
       for (const port of ports) {
         const reason = this.#open(port, table.get(port.config.port)!.stages);

@@ -7,12 +7,13 @@ import type {
   HttpRouteConfig,
   HttpRuleConfig,
   ListenerConfig,
+  PortConfig,
   WeightedBackend,
 } from "#src/config/model.ts";
 import { HttpDate } from "#src/http/engine/http-date.ts";
 import { DEFAULT_LIMITS } from "#src/http/engine/limits.ts";
 import { OutBuffer } from "#src/http/engine/out-buffer.ts";
-import type { EngineServices } from "#src/http/engine/services.ts";
+import type { EngineServices, HttpPort } from "#src/http/engine/services.ts";
 import type { Exchange } from "#src/http/exchange.ts";
 import { FieldEdits } from "#src/http/field-edits.ts";
 import { makeOpenH1 } from "#src/http/h1/open.ts";
@@ -24,7 +25,7 @@ import type { UpstreamCall, UpstreamPool, UpstreamReceiver, UpstreamRequest } fr
 import { Slab } from "#src/reactor/slab.ts";
 import { TimerWheel } from "#src/reactor/timer-wheel.ts";
 import { FakeParts, FakeStream } from "#src/testing/fake-stream.ts";
-import { compileRoutes, type RouteSources } from "./compile-routes.ts";
+import { RouteCompiler, type RouteSources } from "./compile-routes.ts";
 import { RelayServices } from "./relay.ts";
 import { RelayStage } from "./relay-stage.ts";
 import { RuleUpstream } from "./rule-upstream.ts";
@@ -120,6 +121,8 @@ interface Set {
   readonly front?: RouteSources["front"];
   readonly port?: number;
   readonly secure?: boolean;
+  /** What makes backends answer that have been asked. */
+  readonly answer?: () => void;
 }
 
 function serve(set: Set) {
@@ -155,23 +158,28 @@ function serve(set: Set) {
     edits: new FieldEdits(),
   };
   const number = set.port ?? 80;
-  const compiled = compileRoutes({
-    ports: [
-      {
-        kind: "port",
-        engine: "balancer",
-        port: number,
-        protocol: set.secure === true ? "HTTPS" : "HTTP",
-        addresses: [],
-        listeners: set.listeners ?? [listener("")],
-      },
-    ],
-    routes: set.routes,
+  const compiler = new RouteCompiler({
     upstreamOf: set.upstreamOf ?? (() => upstream),
     relay: new RelayServices(loop, 1000),
     ...(set.front === undefined ? {} : { front: set.front }),
   });
-  const port = { current: { secure: set.secure ?? false, stages: compiled.get(number)!.stages } };
+  const compile = (routes: readonly HttpRouteConfig[], listeners = set.listeners ?? [listener("")]): HttpPort => {
+    const secure = set.secure ?? false;
+    const config: PortConfig = {
+      kind: "port",
+      engine: "balancer",
+      port: number,
+      protocol: secure ? "HTTPS" : "HTTP",
+      addresses: [],
+      listeners,
+    };
+    return { secure, stages: compiler.compile([config], routes).get(number)!.stages };
+  };
+  const port = { current: compile(set.routes) };
+  /** What follows meets these routes. */
+  const apply = (routes: readonly HttpRouteConfig[], listeners?: readonly ListenerConfig[]): void => {
+    port.current = compile(routes, listeners);
+  };
   const open = makeOpenH1(services);
   const connect = (): FakeStream => {
     const stream = new FakeStream();
@@ -182,7 +190,8 @@ function serve(set: Set) {
   const ask = (target: string, host = "a.example", fields = "", method = "GET"): string => {
     const stream = connect();
     stream.receive(`${method} ${target} HTTP/1.1\r\nHost: ${host}\r\n${fields}\r\n`);
-    upstream.answer();
+    if (set.answer === undefined) upstream.answer();
+    else set.answer();
     services.out.flush();
     return stream.takeSent();
   };
@@ -196,7 +205,7 @@ function serve(set: Set) {
     ask(target, host, fields, method);
     return notes.pop()!.split(" ")[2] ?? "";
   };
-  return { ask, routeOf, connect, upstream, notes, advance, services };
+  return { apply, ask, routeOf, connect, upstream, notes, advance, services };
 }
 
 const idleLoop = { now: 0, startTick: () => {}, cancelTick: () => {}, fault: () => {} };
@@ -521,4 +530,105 @@ test("1,000 routes compile quickly, on one host and on a thousand", () => {
     const { routeOf } = serve({ routes });
     assert.equal(routeOf("/p777/x", "h777.example.com"), "ns/r777");
   }
+});
+
+const webKey = (name: number | string): string => `backend/ns/Service/web${name}/80`;
+
+/** Routes of many hosts, each to a backend of its own, served with a front that writes down which of them were compiled. */
+function serveMany(count: number) {
+  const compiled: string[] = [];
+  const pools = new Map<string, FakeUpstream>(Array.from({ length: count }, (_, i) => [webKey(i), new FakeUpstream()]));
+  const routes = Array.from({ length: count }, (_, i) => toBackend(i));
+  const served = serve({
+    routes,
+    listeners: [listener(""), listener("*.wild.test")],
+    upstreamOf: (key) => pools.get(key),
+    front: ({ id }) => void compiled.push(id),
+    answer: () => pools.forEach((pool) => pool.answer()),
+  });
+  /** What was compiled for these routes. */
+  const applied = (next: readonly HttpRouteConfig[], listeners?: readonly ListenerConfig[]): readonly string[] => {
+    compiled.length = 0;
+    served.apply(next, listeners ?? [listener(""), listener("*.wild.test")]);
+    return compiled.toSorted();
+  };
+  return { ...served, compiled, pools, routes, applied };
+}
+
+function toBackend(number: number, changed: Partial<HttpRuleConfig> = {}): HttpRouteConfig {
+  const backends = [{ backend: webKey(number), weight: 1 }];
+  return route(`ns/r${number}`, [rule({ backends, ...changed })], [["default/gw/", [`h${number}.test`]]]);
+}
+
+test("of a thousand routes only those are compiled again that have changed", () => {
+  const { compiled, applied, routes, routeOf } = serveMany(1000);
+  assert.equal(compiled.length, 1000);
+  assert.deepEqual(applied(routes.slice()), []);
+  const changed = routes.with(500, toBackend(500, { matches: [prefix("/a")] }));
+  assert.deepEqual(applied(changed), ["ns/r500"]);
+  assert.deepEqual([routeOf("/a", "h500.test"), routeOf("/", "h500.test")], ["ns/r500", ""]);
+  assert.equal(routeOf("/", "h501.test"), "ns/r501");
+  assert.deepEqual(applied(changed.toSpliced(3, 1)), []);
+  assert.equal(routeOf("/", "h3.test"), "");
+  assert.deepEqual(applied(changed), ["ns/r3"]);
+  assert.equal(routeOf("/", "h3.test"), "ns/r3");
+});
+
+test("a route is compiled again when the pool of its backend is another, gone or back", () => {
+  const { applied, ask, routes, pools } = serveMany(3);
+  const [before, after] = [pools.get(webKey(1))!, new FakeUpstream()];
+  ask("/old", "h1.test");
+  pools.set(webKey(1), after);
+  assert.deepEqual(applied(routes), ["ns/r1"]);
+  ask("/new", "h1.test");
+  assert.deepEqual([before.sent.length, after.sent.length], [1, 1]);
+  pools.delete(webKey(1));
+  assert.deepEqual(applied(routes), ["ns/r1"]);
+  assert.equal(statusOf(ask("/", "h1.test")), 500);
+  assert.deepEqual(applied(routes), []);
+  pools.set(webKey(1), after);
+  assert.deepEqual(applied(routes), ["ns/r1"]);
+  ask("/back", "h1.test");
+  assert.deepEqual([before.sent.length, after.sent.length], [1, 2]);
+});
+
+test("routes are kept when listeners change, and go where they are attached now", () => {
+  const { applied, routes, routeOf, notes, ask } = serveMany(3);
+  assert.deepEqual(applied(routes, [listener("")]), []);
+  assert.equal(routeOf("/", "h1.test"), "ns/r1");
+  const other = { ...listener("", "default/gw/"), gateway: "default/other" };
+  assert.deepEqual(applied(routes, [other]), ["ns/r0", "ns/r1", "ns/r2"]);
+  ask("/", "h1.test");
+  assert.match(notes.pop()!, /^204 default\/other ns\/r1/);
+  assert.deepEqual(applied(routes, [listener("*.wild.test")]), []);
+  assert.equal(routeOf("/", "h1.test"), "");
+  const moved = { ...routes[1]!, attachments: [{ listener: "default/gw/*.wild.test", hostnames: ["h1.wild.test"] }] };
+  assert.deepEqual(applied(routes.with(1, moved), [listener(""), listener("*.wild.test")]), [
+    "ns/r0",
+    "ns/r1",
+    "ns/r2",
+  ]);
+  assert.deepEqual([routeOf("/", "h1.test"), routeOf("/", "h1.wild.test")], ["", "ns/r1"]);
+});
+
+test("routes of one host share a table, which is made anew when one of them is", () => {
+  const hosts = [["default/gw/", ["a.test"]]] as const;
+  const one = (id: string, path: string) => route(id, [rule({ matches: [prefix(path)] })], hosts);
+  const { apply, routeOf } = serve({ routes: [one("ns/a", "/a"), one("ns/b", "/b")] });
+  apply([one("ns/a", "/c"), one("ns/b", "/b")]);
+  assert.deepEqual([routeOf("/a", "a.test"), routeOf("/b", "a.test"), routeOf("/c", "a.test")], ["", "ns/b", "ns/a"]);
+  apply([one("ns/b", "/b")]);
+  assert.deepEqual([routeOf("/b", "a.test"), routeOf("/c", "a.test")], ["ns/b", ""]);
+});
+
+test("the shares of an unchanged rule go on where they were", () => {
+  const [a, b] = [new FakeUpstream(), new FakeUpstream()];
+  const backends = ["a", "b"].map((name) => ({ backend: webKey(name), weight: 1 }));
+  const routes = [route("ns/r", [rule({ backends })])];
+  const { apply, ask } = serve({ routes, upstreamOf: (key) => (key === webKey("a") ? a : b) });
+  for (let i = 0; i < 4; i++) {
+    ask("/");
+    apply(routes.slice());
+  }
+  assert.deepEqual([a.sent.length, b.sent.length], [2, 2]);
 });

@@ -3,7 +3,7 @@ import type { HttpFilterConfig, HttpRouteConfig, HttpRuleConfig, PortConfig } fr
 import { FieldEdits } from "#src/http/field-edits.ts";
 import type { Stage } from "#src/http/stage.ts";
 import type { UpstreamPool } from "#src/http/upstream.ts";
-import { compileTables } from "./compile-tables.ts";
+import { type RouteStages, TableCompiler } from "./compile-tables.ts";
 import { headerEdits, ResponseHeaderStage } from "./header-modifier.ts";
 import { compilePath } from "./path-modifier.ts";
 import { RedirectStage } from "./redirect.ts";
@@ -14,11 +14,9 @@ import { RouteStage } from "./route-stage.ts";
 import { RuleUpstream, type RuleChanges } from "./rule-upstream.ts";
 import { WeightedChoice } from "./weighted-choice.ts";
 
+/** What stages are made from, besides the configuration. */
 export interface RouteSources {
-  /** Those of HTTP and HTTPS count. */
-  readonly ports: readonly PortConfig[];
-  readonly routes: readonly HttpRouteConfig[];
-  /** The pool of a backend entry's key; undefined when there is no such entry. */
+  /** The pool that a backend entry's key has now; undefined when there is no such entry. */
   readonly upstreamOf: (backendKey: string) => UpstreamPool | undefined;
   readonly relay: RelayServices;
   /** Makes a stage in front of a rule's relay, such as a cache, which fetches through `upstream`. */
@@ -30,35 +28,45 @@ export interface RoutedPort {
   readonly stages: readonly Stage[];
 }
 
-/** By port number. */
-export function compileRoutes(sources: RouteSources): ReadonlyMap<number, RoutedPort> {
-  const tables = compileTables(sources.ports, sources.routes, (port) => {
-    const rules = new RuleCompiler(port, sources);
-    return (route, rule, matched) => rules.stagesOf(route, rule, matched);
-  });
-  return new Map(Array.from(tables, ([port, table]) => [port, { stages: [new RouteStage(table)] }]));
+/** Compiles one configuration after another. A route keeps its stages as long as it and the pools of its backends stay. */
+export class RouteCompiler {
+  readonly #tables: TableCompiler;
+
+  constructor(sources: RouteSources) {
+    this.#tables = new TableCompiler((port, route) => new RuleCompiler(port, route, sources));
+  }
+
+  /** By port number; `ports` of HTTP and HTTPS count. */
+  compile(ports: readonly PortConfig[], routes: readonly HttpRouteConfig[]): ReadonlyMap<number, RoutedPort> {
+    const tables = this.#tables.compile(ports, routes);
+    return new Map(Array.from(tables, ([port, table]) => [port, { stages: [new RouteStage(table)] }]));
+  }
 }
 
-/** Makes the stages of rules for one port. */
-class RuleCompiler {
+/** Makes the stages of a route's rules for one port. */
+class RuleCompiler implements RouteStages {
+  readonly parts: readonly unknown[];
   readonly #port: number;
+  readonly #route: HttpRouteConfig;
   readonly #sources: RouteSources;
   readonly #choices = new Map<HttpRuleConfig, WeightedChoice>();
   readonly #stages = new Map<HttpRuleConfig, Map<string, readonly Stage[]>>();
 
-  constructor(port: number, sources: RouteSources) {
+  constructor(port: number, route: HttpRouteConfig, sources: RouteSources) {
     this.#port = port;
+    this.#route = route;
     this.#sources = sources;
+    this.parts = route.rules.flatMap(({ backends }) => backends.map(({ backend }) => sources.upstreamOf(backend)));
   }
 
   /** The stages of a rule depend on the matched path only where a prefix is to be replaced. */
-  stagesOf(route: HttpRouteConfig, rule: HttpRuleConfig, matched: string): readonly Stage[] {
+  stagesOf(rule: HttpRuleConfig, matched: string): readonly Stage[] {
     const byPath = remembered(this.#stages, rule, () => new Map<string, readonly Stage[]>());
     const key = rule.filters.some(replacesPrefix) ? matched : "";
-    return remembered(byPath, key, () => this.#compile(route, rule, matched));
+    return remembered(byPath, key, () => this.#compile(rule, matched));
   }
 
-  #compile(route: HttpRouteConfig, rule: HttpRuleConfig, matched: string): readonly Stage[] {
+  #compile(rule: HttpRuleConfig, matched: string): readonly Stage[] {
     const stages: Stage[] = [];
     const modifier = rule.filters.find((filter) => filter.type === "ResponseHeaderModifier");
     if (modifier !== undefined) stages.push(new ResponseHeaderStage(headerEdits(modifier)));
@@ -67,7 +75,7 @@ class RuleCompiler {
     const { upstreamOf, front, relay } = this.#sources;
     const choice = remembered(this.#choices, rule, () => new WeightedChoice(rule.backends, upstreamOf));
     const upstream = new RuleUpstream(choice, changesOf(rule.filters, matched), relay.changed);
-    const stage = front?.(route, rule, upstream);
+    const stage = front?.(this.#route, rule, upstream);
     if (stage !== undefined) stages.push(stage);
     const timeouts = { requestMs: rule.requestTimeoutMs, headMs: rule.backendTimeoutMs };
     return [...stages, new RelayStage(upstream, timeouts, relay)];

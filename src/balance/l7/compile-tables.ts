@@ -1,21 +1,22 @@
 /** The table of routes of every HTTP port, from the configuration. What a rule does with a request is for the caller to say. */
-import type {
-  HttpMatchConfig,
-  HttpRouteConfig,
-  HttpRuleConfig,
-  ListenerConfig,
-  PortConfig,
-} from "#src/config/model.ts";
+import type { HttpRouteConfig, HttpRuleConfig, ListenerConfig, PortConfig } from "#src/config/model.ts";
 import type { Stage } from "#src/http/stage.ts";
-import { compileConditions, type Conditions } from "./conditions.ts";
+import { compileConditions } from "./conditions.ts";
 import { HostTable } from "./host-table.ts";
 import { PathTable } from "./path-table.ts";
 import { byPrecedence, type Ranked } from "./precedence.ts";
-import { remembered } from "./remembered.ts";
+import { Reuse } from "./reuse.ts";
 import { RouteTable, type ListenerRoutes, type RouteMatch } from "./route-table.ts";
 
-/** The stages of a rule whose match has the path `matched`. */
-export type StagesOf = (route: HttpRouteConfig, rule: HttpRuleConfig, matched: string) => readonly Stage[];
+/** What the rules of one route do with a request on one port. */
+export interface RouteStages {
+  /** What they are made from besides the route's configuration, the same objects as long as they would do the same. */
+  readonly parts: readonly unknown[];
+  /** The stages of a rule whose match has the path `matched`. */
+  stagesOf(rule: HttpRuleConfig, matched: string): readonly Stage[];
+}
+
+export type StagesFor = (port: number, route: HttpRouteConfig) => RouteStages;
 
 interface RankedMatch extends Ranked, RouteMatch {}
 
@@ -24,22 +25,76 @@ interface Attached {
   readonly hostnames: readonly string[];
 }
 
-/** By port number, for ports of HTTP and HTTPS. `stagesFor` is asked once for each port. */
-export function compileTables(
-  ports: readonly PortConfig[],
-  routes: readonly HttpRouteConfig[],
-  stagesFor: (port: number) => StagesOf,
-): ReadonlyMap<number, RouteTable> {
-  const attached = attachmentsByListener(routes);
-  const tables = new Map<number, RouteTable>();
-  for (const port of ports) {
-    if (port.protocol !== "HTTP" && port.protocol !== "HTTPS") continue;
-    tables.set(port.port, new RouteTable(listenersOf(port, attached, new MatchCompiler(stagesFor(port.port)))));
+type Attachments = ReadonlyMap<string, readonly Attached[]>;
+
+/** Compiles one configuration after another. Matches and path tables of what has not changed are taken over. */
+export class TableCompiler {
+  readonly #stagesFor: StagesFor;
+  readonly #matches = new Reuse<readonly RankedMatch[]>();
+  readonly #paths = new Reuse<PathTable<RouteMatch>>();
+
+  constructor(stagesFor: StagesFor) {
+    this.#stagesFor = stagesFor;
   }
-  return tables;
+
+  /** By port number, for ports of HTTP and HTTPS. Configurations that are the same are the same objects. */
+  compile(ports: readonly PortConfig[], routes: readonly HttpRouteConfig[]): ReadonlyMap<number, RouteTable> {
+    const attached = attachmentsByListener(routes);
+    const tables = new Map<number, RouteTable>();
+    for (const port of ports) {
+      if (port.protocol !== "HTTP" && port.protocol !== "HTTPS") continue;
+      tables.set(port.port, new RouteTable(this.#listenersOf(port, attached)));
+    }
+    this.#matches.end();
+    this.#paths.end();
+    return tables;
+  }
+
+  #listenersOf({ port, listeners }: PortConfig, attached: Attachments): HostTable<ListenerRoutes> {
+    const tables = new Map<string, ListenerRoutes>();
+    for (const [hostname, same] of Map.groupBy(listeners, (listener) => listener.hostname)) {
+      tables.set(hostname, {
+        hostname,
+        gateway: same[0]!.gateway,
+        hosts: this.#hostsOf(port, hostname, same, attached),
+      });
+    }
+    return new HostTable(tables);
+  }
+
+  #hostsOf(
+    port: number,
+    listenerHost: string,
+    listeners: readonly ListenerConfig[],
+    attached: Attachments,
+  ): HostTable<PathTable<RouteMatch>> {
+    const byHost = new Map<string, (readonly RankedMatch[])[]>();
+    for (const { id, gateway } of listeners) {
+      for (const { route, hostnames } of attached.get(id) ?? []) {
+        const matches = this.#matchesOf(port, gateway, route);
+        for (const hostname of hostnames) {
+          const list = byHost.get(hostname);
+          if (list === undefined) byHost.set(hostname, [matches]);
+          else list.push(matches);
+        }
+      }
+    }
+    const tables = new Map<string, PathTable<RouteMatch>>();
+    for (const [hostname, lists] of byHost) {
+      const make = (): PathTable<RouteMatch> => new PathTable(lists.flat().toSorted(byPrecedence));
+      tables.set(hostname, this.#paths.get(`${port} ${listenerHost} ${hostname}`, lists, make));
+    }
+    return new HostTable(tables);
+  }
+
+  #matchesOf(port: number, gateway: string, route: HttpRouteConfig): readonly RankedMatch[] {
+    const stages = this.#stagesFor(port, route);
+    const parts = [route, ...stages.parts];
+    return this.#matches.get(`${port} ${gateway} ${route.id}`, parts, () => compileMatches(gateway, route, stages));
+  }
 }
 
-function attachmentsByListener(routes: readonly HttpRouteConfig[]): ReadonlyMap<string, readonly Attached[]> {
+function attachmentsByListener(routes: readonly HttpRouteConfig[]): Attachments {
   const attached = new Map<string, Attached[]>();
   for (const route of routes) {
     for (const { listener, hostnames } of route.attachments) {
@@ -51,61 +106,18 @@ function attachmentsByListener(routes: readonly HttpRouteConfig[]): ReadonlyMap<
   return attached;
 }
 
-function listenersOf(
-  port: PortConfig,
-  attached: ReadonlyMap<string, readonly Attached[]>,
-  matches: MatchCompiler,
-): HostTable<ListenerRoutes> {
-  const byHost = Map.groupBy(port.listeners, (listener) => listener.hostname);
-  const tables = new Map<string, ListenerRoutes>();
-  for (const [hostname, listeners] of byHost) {
-    tables.set(hostname, { hostname, gateway: listeners[0]!.gateway, hosts: hostsOf(listeners, attached, matches) });
-  }
-  return new HostTable(tables);
-}
-
-function hostsOf(
-  listeners: readonly ListenerConfig[],
-  attached: ReadonlyMap<string, readonly Attached[]>,
-  compiler: MatchCompiler,
-): HostTable<PathTable<RouteMatch>> {
-  const byHost = new Map<string, RankedMatch[]>();
-  for (const { id, gateway } of listeners) {
-    for (const { route, hostnames } of attached.get(id) ?? []) {
-      const matches = compiler.matchesOf(route, gateway);
-      for (const hostname of hostnames) {
-        const list = byHost.get(hostname);
-        if (list === undefined) byHost.set(hostname, [...matches]);
-        else list.push(...matches);
-      }
-    }
-  }
-  const tables = new Map<string, PathTable<RouteMatch>>();
-  for (const [hostname, matches] of byHost) tables.set(hostname, new PathTable(matches.toSorted(byPrecedence)));
-  return new HostTable(tables);
-}
-
-class MatchCompiler {
-  readonly #stagesOf: StagesOf;
-  readonly #conditions = new Map<HttpMatchConfig, Conditions>();
-
-  constructor(stagesOf: StagesOf) {
-    this.#stagesOf = stagesOf;
-  }
-
-  matchesOf(route: HttpRouteConfig, gateway: string): RankedMatch[] {
-    return route.rules.flatMap((rule, ruleIndex) =>
-      rule.matches.map((match, place) => ({
-        match,
-        path: match.path,
-        conditions: remembered(this.#conditions, match, () => compileConditions(match)),
-        createdAt: route.createdAt,
-        route: route.id,
-        gateway,
-        rule: ruleIndex,
-        place,
-        stages: this.#stagesOf(route, rule, match.path.value),
-      })),
-    );
-  }
+function compileMatches(gateway: string, route: HttpRouteConfig, stages: RouteStages): RankedMatch[] {
+  return route.rules.flatMap((rule, ruleIndex) =>
+    rule.matches.map((match, place) => ({
+      match,
+      path: match.path,
+      conditions: compileConditions(match),
+      createdAt: route.createdAt,
+      route: route.id,
+      gateway,
+      rule: ruleIndex,
+      place,
+      stages: stages.stagesOf(rule, match.path.value),
+    })),
+  );
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { HttpMatchConfig, HttpRouteConfig, PortConfig } from "#src/config/model.ts";
 import { Message } from "#src/http/message.ts";
-import { compileTables } from "./compile-tables.ts";
+import { TableCompiler } from "./compile-tables.ts";
 import { explainRoute, type RouteExplanation } from "./explain-route.ts";
 
 const port = (number: number, hosts: readonly string[]): PortConfig => ({
@@ -64,6 +64,8 @@ const ROUTES = [
   route("d/other", "d/g/any81", ["shop.test"], [[match("/")]]),
 ];
 
+const NO_STAGES = { parts: [], stagesOf: () => [] };
+
 /** A head over bytes of its own, for IPv4 and IPv6 hosts as for names. */
 function request(method: string, host: string, target: string, header = ""): Message {
   const message = new Message();
@@ -82,7 +84,7 @@ function request(method: string, host: string, target: string, header = ""): Mes
 }
 
 function explain(asked: Message, serverName?: string): RouteExplanation {
-  const table = compileTables(PORTS, ROUTES, () => () => []).get(80)!;
+  const table = new TableCompiler(() => NO_STAGES).compile(PORTS, ROUTES).get(80)!;
   return explainRoute(PORTS[0]!, PORTS, ROUTES, table, asked, serverName);
 }
 
@@ -146,7 +148,7 @@ test("a TLS connection that is for another listener: no match is asked, and whic
 
 test("of many only the nearest are told", () => {
   const many = Array.from({ length: 50 }, (_, i) => route(`d/r${i}`, "d/g/any80", [`h${i}.test`], [[match("/")]]));
-  const table = compileTables(PORTS, many, () => () => []).get(80)!;
+  const table = new TableCompiler(() => NO_STAGES).compile(PORTS, many).get(80)!;
   const { rejected, moreRejected } = explainRoute(
     PORTS[0]!,
     PORTS,

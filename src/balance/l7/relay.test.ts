@@ -25,7 +25,7 @@ import { Poller } from "#src/reactor/poller.ts";
 import { Slab } from "#src/reactor/slab.ts";
 import { Tcp } from "#src/reactor/tcp.ts";
 import { TcpListener } from "#src/reactor/tcp-listener.ts";
-import { compileRoutes } from "./compile-routes.ts";
+import { RouteCompiler } from "./compile-routes.ts";
 import { RelayServices } from "./relay.ts";
 
 interface Answer {
@@ -128,21 +128,16 @@ class World implements AsyncDisposable {
       ...change,
     };
     const listeners = [{ id: "ns/gw/http", gateway: "ns/gw", hostname: "", certificates: [] }];
-    const compiled = compileRoutes({
-      ports: [{ kind: "port", engine: "balancer", port: 80, protocol: "HTTP", addresses: [], listeners }],
-      routes: [
-        {
-          kind: "httpRoute",
-          id: "ns/r",
-          createdAt: "",
-          attachments: [{ listener: "ns/gw/http", hostnames: [""] }],
-          rules: [only],
-        },
-      ],
-      upstreamOf: () => this.#pool,
-      relay: this.relay,
-    });
-    return compiled.get(80)!.stages;
+    const port = { kind: "port", engine: "balancer", port: 80, protocol: "HTTP", addresses: [], listeners } as const;
+    const route = {
+      kind: "httpRoute",
+      id: "ns/r",
+      createdAt: "",
+      attachments: [{ listener: "ns/gw/http", hostnames: [""] }],
+      rules: [only],
+    } as const;
+    const compiler = new RouteCompiler({ upstreamOf: () => this.#pool, relay: this.relay });
+    return compiler.compile([port], [route]).get(80)!.stages;
   }
 
   #services(): EngineServices {
