@@ -6,6 +6,7 @@ import { findConflicts, makePortTable, type PortTable } from "./conflict.ts";
 import type { JudgedClass } from "./gateway-class.ts";
 import { judgeListener, type JudgedListener } from "./listener.ts";
 import type { ObjectIndex } from "./object-index.ts";
+import { withOverlaps } from "./overlapping-tls.ts";
 
 /** A Gateway of one of our classes. */
 export interface JudgedGateway {
@@ -22,10 +23,11 @@ export function judgeGateways(
 ): JudgedGateway[] {
   const ours = new Map(classes.filter(({ accepted }) => accepted).map((judged) => [judged.name, judged]));
   const ports = makePortTable();
-  return objects.gateways.flatMap((gateway) => {
+  const judged = objects.gateways.flatMap((gateway) => {
     const judgedClass = ours.get(gateway.spec.gatewayClassName);
     return judgedClass === undefined ? [] : [judgeGateway(objects, judgedClass, checkCertificate, ports, gateway)];
   });
+  return withOverlaps(judged);
 }
 
 function judgeGateway(

@@ -49,8 +49,12 @@ function toRow(kind: string, name: string, part: string, conditions: readonly Co
   return { kind, name, part, ok: bad.length === 0, verdict, message: bad.map(({ message }) => message).join("; ") };
 }
 
-/** Conflicted and PartiallyInvalid are well when false; Accepted only when nothing below is refused either. */
+/**
+ * Conflicted and PartiallyInvalid are well when false; Accepted only when nothing below is refused either. Listeners whose
+ * TLS overlaps are kept apart: it is a hint why requests get 421.
+ */
 function isWell({ type, status, reason }: Condition): boolean {
+  if (type === "OverlappingTLSConfig") return true;
   if (type === "Conflicted" || type === "PartiallyInvalid") return status === "False";
   return status === "True" && reason !== "ListenersNotValid";
 }
