@@ -80,14 +80,15 @@ spec: {ports: [{port: 80}]}
   const translate = makeTranslate();
   const first = translate(withBuiltInClasses([...base, ...routes]));
   const changed = decodeAll(route(7, "/changed")).at(0)!;
-  const begin = performance.now();
+  const before = process.threadCpuUsage();
   const second = translate(withBuiltInClasses([...base, ...routes.with(7, changed)]));
-  const took = performance.now() - begin;
+  const { user, system } = process.threadCpuUsage(before);
   assert.equal(first.entries.length, 1004);
   const differing = second.entries.filter((entry, index) => entry !== first.entries[index]);
   assert.deepEqual(
     differing.map(({ key }) => key),
     ["httproute/default/route-7"],
   );
-  assert.ok(took < 100, `took ${Math.round(took)} ms`);
+  const tookMs = (user + system) / 1000;
+  assert.ok(tookMs < 100, `took ${Math.round(tookMs)} ms of processor time`);
 });
