@@ -22,7 +22,7 @@ function setUp(endpoints: readonly Partial<EndpointConfig>[]) {
   const clock = { now: 1000 };
   const down = new Set<number>();
   const health = {
-    targetOf: (_backend: string, endpoint: string) => Number(/\.(\d+):/.exec(endpoint)?.[1] ?? -1),
+    targetOf: (_backend: BackendConfig, { address }: EndpointConfig) => Number(address.split(".").at(-1)),
     isHealthy: (target: number) => !down.has(target),
   };
   const pool = new BackendPool(backend(endpoints), { clock, health, random: () => 0 });

@@ -2,15 +2,15 @@
  * A backend at run time: its endpoints with their health, readiness, ejection and load, and the choice among them. HTTP,
  * TCP and UDP choose from the same pool, so what one of them learns about an endpoint counts for all.
  */
-import type { BackendConfig } from "#src/config/model.ts";
+import type { BackendConfig, EndpointConfig } from "#src/config/model.ts";
 import { compileSelector } from "./select/compile.ts";
 import { NONE, type Algorithm, type Available, type Random, type Selector } from "./select/selector.ts";
 import { Endpoint, endpointText } from "./endpoint.ts";
 
 /** What active probes know. */
 export interface HealthView {
-  /** Number of the health word of a backend's endpoint, -1 when it is not probed. */
-  targetOf(backendId: string, endpoint: string): number;
+  /** Number of the health word of an endpoint of this very configuration, -1 when it is not probed. */
+  targetOf(backend: BackendConfig, endpoint: EndpointConfig): number;
   isHealthy(target: number): boolean;
 }
 
@@ -130,7 +130,7 @@ export class BackendPool {
       before.delete(text);
       endpoint.weight = wanted.weight;
       endpoint.ready = wanted.ready;
-      endpoint.target = this.#services.health.targetOf(config.id, text);
+      endpoint.target = this.#services.health.targetOf(config, wanted);
       this.#endpoints.push(endpoint);
     }
     this.#selector = this.#compile(this.#algorithm);

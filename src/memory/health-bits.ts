@@ -28,7 +28,13 @@ export class HealthBits {
     if (this.capacity === 0) return -1;
     const fingerprint = hash(key, 0x811c9dc5) & ~DOWN || 2;
     const home = (hash(key, 0x9e3779b1) >>> 0) % this.capacity;
-    for (let step = 0; step < Math.min(WINDOW, this.capacity); step++) {
+    const window = Math.min(WINDOW, this.capacity);
+    // A word that it has already, before a free one nearer home: that one was another's when the first claim was made.
+    for (let step = 0; step < window; step++) {
+      const word = (home + step) % this.capacity;
+      if ((Atomics.load(this.#words, word) & ~DOWN) === fingerprint) return word;
+    }
+    for (let step = 0; step < window; step++) {
       const word = (home + step) % this.capacity;
       const found = Atomics.compareExchange(this.#words, word, 0, fingerprint);
       if (found === 0 || (found & ~DOWN) === fingerprint) return word;

@@ -240,6 +240,21 @@ test("health bits: what was never probed is healthy", () => {
   assert.equal(bits.isHealthy(-1), true, "a target without a word is up");
 });
 
+test("health bits: a target keeps its word when another one nearer home is released", () => {
+  const bits = new HealthBits(Segment.local(OPTIONS));
+  const words = new Map<string, number>();
+  for (let i = 0; words.size < OPTIONS.healthTargets; i++) {
+    const word = bits.claim(`target ${i}`);
+    if (word >= 0) words.set(`target ${i}`, word);
+  }
+  for (const [gone, freed] of [...words]) {
+    bits.release(freed);
+    words.delete(gone);
+    for (const [key, word] of words) assert.equal(bits.claim(key), word, `${key} after ${gone}`);
+    words.set(gone, bits.claim(gone));
+  }
+});
+
 test("ring: in order, refuses when full, goes on beyond the wrap of its counts", () => {
   const words = new Int32Array(32 + RING_MESSAGES * 4);
   words[0] = words[16] = 2 ** 31 - 3;

@@ -1,5 +1,4 @@
 /** The backends of a data process: one pool of endpoints each, and for HTTP one pool of connections, kept over changes. */
-import { endpointText } from "#src/balance/endpoint.ts";
 import { BackendPool, type HealthView } from "#src/balance/pool.ts";
 import type { BackendConfig, Engine } from "#src/config/model.ts";
 import type { ConfigUpdate, Rejection } from "#src/config/stream/update.ts";
@@ -34,7 +33,6 @@ export class Backends implements Disposable {
   readonly #options: BackendsOptions;
   readonly #backends = new Map<string, Backend>();
   readonly #services: UpstreamServices;
-  readonly #configs = new Map<string, BackendConfig>();
   readonly #healthView: HealthView;
   #connectMs = DEFAULT_UPSTREAM_LIMITS.connectMs;
   #idleMs = DEFAULT_UPSTREAM_LIMITS.idleMs;
@@ -44,10 +42,8 @@ export class Backends implements Disposable {
     const { health, tcp } = options;
     this.#services = new UpstreamServices(tcp.poller, new PartList());
     this.#healthView = {
-      targetOf: (id, endpoint) => {
-        const config = this.#configs.get(id);
-        const found = config?.endpoints.find((each) => endpointText(each) === endpoint);
-        const key = config === undefined || found === undefined ? "" : targetKey(found, config.health);
+      targetOf: (backend, endpoint) => {
+        const key = targetKey(endpoint, backend.health);
         return key === "" ? -1 : health.claim(key);
       },
       isHealthy: (word) => health.isHealthy(word),
@@ -88,7 +84,6 @@ export class Backends implements Disposable {
     for (const [key, backend] of this.#backends) {
       if (entries.has(key)) continue;
       this.#backends.delete(key);
-      this.#configs.delete(backend.pool.config.id);
       this.#end(backend);
     }
     return rejected;
@@ -100,7 +95,6 @@ export class Backends implements Disposable {
   }
 
   #put(key: string, config: BackendConfig): string | undefined {
-    this.#configs.set(config.id, config);
     const before = this.#backends.get(key);
     if (before !== undefined && sameTls(before.pool.config, config)) {
       before.pool.update(config);
