@@ -247,7 +247,8 @@ test("health bits: a target keeps its word when another one nearer home is relea
     const word = bits.claim(`target ${i}`);
     if (word >= 0) words.set(`target ${i}`, word);
   }
-  for (const [gone, freed] of [...words]) {
+  const claimed = [...words];
+  for (const [gone, freed] of claimed) {
     bits.release(freed);
     words.delete(gone);
     for (const [key, word] of words) assert.equal(bits.claim(key), word, `${key} after ${gone}`);

@@ -1,9 +1,10 @@
 /**
- * Prebuilt answers by name and type. Names are found by open addressing over their hashes; an answer is the bytes that
- * follow the question. Its compression pointers count from a question of one length, so an answer that serves many names
- * (a wildcard's, a referral, an absence) lists the pointers that move with the length of the name asked.
+ * Which answer is for which name and type. Names are found by open addressing over their hashes. An answer is told by a
+ * number: from 0 its index in the store, below NOT_OURS one that depends on health.
  */
 import { equalNames } from "#src/dns/wire/name.ts";
+import type { AnswerStore } from "./answer-store.ts";
+import type { LiveAnswer } from "./live-answer.ts";
 
 /** Int32 words of a name: where its bytes are, their number, its first answer, their number, its kind, its wildcard. */
 export const NAME = {
@@ -21,27 +22,11 @@ export const NAME = {
 /** Words of an answer's place under a name: the type, the answer. */
 export const PLACE = { type: 0, answer: 1, words: 2 } as const;
 
-/**
- * Words of an answer. `requiredLength` is where the optional additional records begin; the counts are those with and
- * without them.
- */
-export const ANSWER = {
-  at: 0,
-  length: 1,
-  requiredLength: 2,
-  flags: 3,
-  answerCount: 4,
-  authorityCount: 5,
-  additionalCount: 6,
-  requiredAdditionalCount: 7,
-  /** Length of the name that the pointers are right for. */
-  nameLength: 8,
-  shifts: 9,
-  shiftCount: 10,
-  /** What `Query.zone` is set to. */
-  zone: 11,
-  words: 12,
-} as const;
+/** No zone of ours is at or above the name. */
+export const NOT_OURS = -1;
+
+/** The number of a live answer by its index, and back. */
+export const liveNumber = (index: number): number => NOT_OURS - 1 - index;
 
 /** A name's kind: an ordinary one, or a zone cut, which takes everything below it. */
 export const KIND = { name: 0, cut: 1 } as const;
@@ -52,12 +37,10 @@ export interface AnswerTable {
   readonly mask: number;
   readonly names: Int32Array;
   readonly places: Int32Array;
-  readonly answers: Int32Array;
-  /** Offsets within an answer's bytes of pointers that move. */
-  readonly shifts: Uint16Array;
-  /** Names and answers. */
-  readonly bytes: Uint8Array;
-  readonly zoneCount: number;
+  /** The names' bytes. */
+  readonly nameBytes: Uint8Array;
+  readonly store: AnswerStore;
+  readonly live: readonly LiveAnswer[];
 }
 
 /** Index of the name [at, end) of `bytes`, whose hash is `hash`, or -1. */
@@ -70,7 +53,7 @@ export function findName(table: AnswerTable, bytes: Uint8Array, at: number, end:
     if (slots[2 * slot] !== hash) continue;
     const name = index * NAME.words;
     if (names[name + NAME.length] !== length) continue;
-    if (equalNames(table.bytes, names[name + NAME.at]!, bytes, at, length)) return index;
+    if (equalNames(table.nameBytes, names[name + NAME.at]!, bytes, at, length)) return index;
   }
 }
 

@@ -8,16 +8,21 @@ import { RCODE } from "#src/dns/wire/rcode.ts";
 import type { Reply } from "#src/dns/wire/reply.ts";
 import { OPT_BYTES, replyLimit, writeEmptyReply, writeOpt, writeReplyHead } from "#src/dns/wire/reply-writer.ts";
 import { CLASS, TYPE } from "#src/dns/wire/type.ts";
-import { ANSWER, type AnswerTable } from "./answer-table.ts";
-import { copyAnswer, NOT_OURS, selectAnswer } from "./select-answer.ts";
+import type { IsHealthy } from "#src/dns/zone/zone.ts";
+import { ANSWER, type AnswerStore } from "./answer-store.ts";
+import { type AnswerTable, liveNumber, NOT_OURS } from "./answer-table.ts";
+import { copyAnswer, selectAnswer } from "./select-answer.ts";
 
 export class Authority {
   #table: AnswerTable;
   /** Hashes of the names above the one asked, by label. */
   readonly #hashes = new Int32Array(128);
+  readonly #isHealthy: IsHealthy;
 
-  constructor(table: AnswerTable) {
+  /** `isHealthy` is asked for the targets of the zones' address records, each time one of them matters to an answer. */
+  constructor(table: AnswerTable, isHealthy: IsHealthy = () => true) {
     this.#table = table;
+    this.#isHealthy = isHealthy;
   }
 
   /** Takes other zones, between two batches. */
@@ -35,8 +40,9 @@ export class Authority {
     if (query.type >= 128 && query.type <= 254) return writeEmptyReply(query, 0, refuseType(query.type), bytes, start);
     if (query.type === TYPE.OPT) return writeEmptyReply(query, 0, RCODE.FORMERR, bytes, start);
     const answer = selectAnswer(this.#table, query, this.#hashes);
+    if (answer >= 0) return writeAnswer(this.#table.store, answer, query, reply);
     if (answer === NOT_OURS) return writeEmptyReply(query, 0, RCODE.REFUSED, bytes, start);
-    return writeAnswer(this.#table, answer, query, reply);
+    return writeAnswer(this.#table.live[liveNumber(answer)]!.store(this.#isHealthy), 0, query, reply);
   }
 }
 
@@ -45,10 +51,10 @@ function refuseType(type: number): number {
   return type === TYPE.AXFR || type === TYPE.IXFR ? RCODE.REFUSED : RCODE.NOTIMP;
 }
 
-function writeAnswer(table: AnswerTable, answer: number, query: Query, reply: Reply): number {
+function writeAnswer(store: AnswerStore, answer: number, query: Query, reply: Reply): number {
   const { bytes, start } = reply;
   const word = answer * ANSWER.words;
-  const words = table.answers;
+  const words = store.answers;
   query.zone = words[word + ANSWER.zone]!;
   const room =
     replyLimit(query, reply.transport === "udp", reply.max) -
@@ -66,7 +72,7 @@ function writeAnswer(table: AnswerTable, answer: number, query: Query, reply: Re
   let at = writeReplyHead(query, flags & ~0xf, flags & 0xf, bytes, start);
   writeUint16(bytes, start + 6, words[word + ANSWER.answerCount]!);
   writeUint16(bytes, start + 8, words[word + ANSWER.authorityCount]!);
-  copyAnswer(table, answer, length, at - 4 - HEADER_BYTES - start, bytes, at);
+  copyAnswer(store, answer, length, at - 4 - HEADER_BYTES - start, bytes, at);
   at += length;
   if (query.hasEdns) {
     at = writeOpt(bytes, at, 0, query.dnssecOk);

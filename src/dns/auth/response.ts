@@ -1,6 +1,6 @@
 /**
  * What an authoritative server says to one question, as values: answer, authority and additional, each its own step (RFC
- * 1034 section 4.3.2). It is run when zones are compiled, never per packet; answer-table.ts holds what came out.
+ * 1034 section 4.3.2). It is run when zones are compiled, never per packet; answer-writer.ts makes bytes of it.
  */
 import { equalNames, nameKey } from "#src/dns/wire/name.ts";
 import { RCODE } from "#src/dns/wire/rcode.ts";

@@ -1,12 +1,10 @@
 /** From a question to its prebuilt answer: the name itself, or else the closest name above it that says what to do. */
 import { continueHash } from "#src/dns/wire/name.ts";
 import type { Query } from "#src/dns/wire/query.ts";
-import { ANSWER, findAnswer, findName, KIND, NAME, type AnswerTable } from "./answer-table.ts";
+import { ANSWER, type AnswerStore } from "./answer-store.ts";
+import { findAnswer, findName, KIND, NAME, NOT_OURS, type AnswerTable } from "./answer-table.ts";
 
-/** No zone of ours is at or above the name. */
-export const NOT_OURS = -1;
-
-/** Index of the query's answer, or NOT_OURS. */
+/** Number of the query's answer, or NOT_OURS. */
 export function selectAnswer(table: AnswerTable, query: Query, hashes: Int32Array): number {
   const name = findName(table, query.bytes, query.nameStart, query.nameEnd, query.hash);
   if (name >= 0) return findAnswer(table, name, query.type);
@@ -40,7 +38,7 @@ function selectFromAbove(table: AnswerTable, query: Query, hashes: Int32Array): 
 
 /** Copies bytes [0, length) of an answer to `at`, its pointers moved to a name of `nameLength` bytes. */
 export function copyAnswer(
-  table: AnswerTable,
+  store: AnswerStore,
   answer: number,
   length: number,
   nameLength: number,
@@ -48,15 +46,15 @@ export function copyAnswer(
   at: number,
 ): void {
   const word = answer * ANSWER.words;
-  const from = table.answers[word + ANSWER.at]!;
-  const source = table.bytes;
+  const from = store.answers[word + ANSWER.at]!;
+  const source = store.bytes;
   for (let index = 0; index < length; index++) bytes[at + index] = source[from + index]!;
-  const delta = nameLength - table.answers[word + ANSWER.nameLength]!;
+  const delta = nameLength - store.answers[word + ANSWER.nameLength]!;
   if (delta === 0) return;
-  const first = table.answers[word + ANSWER.shifts]!;
-  const end = first + table.answers[word + ANSWER.shiftCount]!;
+  const first = store.answers[word + ANSWER.shifts]!;
+  const end = first + store.answers[word + ANSWER.shiftCount]!;
   for (let shift = first; shift < end; shift++) {
-    const offset = table.shifts[shift]!;
+    const offset = store.shifts[shift]!;
     // Ascending: what lies behind the copied part is not there.
     if (offset >= length) return;
     const pointer = (((bytes[at + offset]! & 0x3f) << 8) | bytes[at + offset + 1]!) + delta;

@@ -9,22 +9,46 @@ import type { Rrset, Zone, ZoneNode } from "./zone.ts";
 /** Types that may stand beside a CNAME (RFC 4035 section 2.5). */
 const BESIDE_CNAME: ReadonlySet<number> = new Set([TYPE.RRSIG, TYPE.NSEC]);
 
+/** A name whose A and AAAA records stand beside the zone's text. Without any it still exists. */
+export interface AddressSet {
+  /** Line that faults are told of. */
+  readonly line: number;
+  readonly name: Uint8Array;
+  /** Seconds. */
+  readonly ttl: number;
+  readonly addresses: readonly {
+    readonly type: number;
+    readonly rdata: Uint8Array;
+    /** Rrset.targets of this record. */
+    readonly targets: readonly number[];
+  }[];
+}
+
 /** A zone's text to the zone, or every fault of it. */
-export function parseZone(text: string, origin: Uint8Array): Zone | readonly ZoneFault[] {
+export function parseZone(
+  text: string,
+  origin: Uint8Array,
+  addressSets: readonly AddressSet[] = [],
+): Zone | readonly ZoneFault[] {
   const file = parseMasterFile(text, origin);
-  const built = buildZone(file.records, origin);
+  const built = buildZone(file.records, origin, addressSets);
   if ("faults" in built) return [...file.faults, ...built.faults].toSorted((a, b) => a.line - b.line);
   return file.faults.length > 0 ? file.faults : built.zone;
 }
 
+const ALWAYS_GIVEN: readonly number[] = [];
+
 interface Draft {
   readonly name: Uint8Array;
   readonly records: ZoneRecord[];
+  /** It has addresses by an AddressSet, though maybe none now. */
+  addressed: boolean;
 }
 
 function buildZone(
   records: readonly ZoneRecord[],
   origin: Uint8Array,
+  addressSets: readonly AddressSet[],
 ): { readonly zone: Zone } | { readonly faults: readonly ZoneFault[] } {
   const faults: ZoneFault[] = [];
   const drafts = new Map<string, Draft>();
@@ -33,6 +57,7 @@ function buildZone(
     if (reason !== undefined) faults.push({ line: record.line, reason });
     else draft(drafts, record.name, origin).records.push(record);
   }
+  for (const set of addressSets) addAddresses(drafts, set, origin, faults);
   draft(drafts, origin, origin);
   const nodes = new Map<string, ZoneNode>();
   // Children first, so that a node finds its wildcard child built.
@@ -48,6 +73,21 @@ function buildZone(
   for (const each of nodes.values()) checkServers(each, nodes, drafts, faults);
   if (soa === undefined || faults.length > 0) return { faults };
   return { zone: { origin, serial: soaSerial(soa.rdatas[0]!), soa, apex, nodes } };
+}
+
+function addAddresses(
+  drafts: Map<string, Draft>,
+  { line, name, ttl, addresses }: AddressSet,
+  origin: Uint8Array,
+  faults: ZoneFault[],
+): void {
+  if (!isAtOrBelow(name, origin)) {
+    faults.push({ line, reason: `Cannot hold ${formatName(name)}: it lies outside of ${formatName(origin)}` });
+    return;
+  }
+  const holder = draft(drafts, name, origin);
+  holder.addressed = true;
+  for (const address of addresses) holder.records.push({ line, name, ttl, ...address });
 }
 
 function refuse(record: ZoneRecord, origin: Uint8Array): string | undefined {
@@ -68,7 +108,7 @@ function draft(drafts: Map<string, Draft>, name: Uint8Array, origin: Uint8Array)
   const key = nameKey(name);
   const known = drafts.get(key);
   if (known !== undefined) return known;
-  const made: Draft = { name, records: [] };
+  const made: Draft = { name, records: [], addressed: false };
   drafts.set(key, made);
   if (name.length > origin.length) draft(drafts, name.subarray(name[0]! + 1), origin);
   return made;
@@ -104,9 +144,9 @@ function node(
 
 function addToRrset(rrsets: Map<number, Rrset>, record: ZoneRecord, faults: ZoneFault[]): void {
   const known = rrsets.get(record.type);
-  const { name, type, ttl, rdata } = record;
+  const { name, type, ttl, rdata, targets = ALWAYS_GIVEN } = record;
   if (known === undefined) {
-    rrsets.set(type, { name, type, ttl, rdatas: [rdata] });
+    rrsets.set(type, { name, type, ttl, rdatas: [rdata], ...(targets.length > 0 && { targets: [targets] }) });
     return;
   }
   if (type === TYPE.SOA || type === TYPE.CNAME) {
@@ -114,12 +154,25 @@ function addToRrset(rrsets: Map<number, Rrset>, record: ZoneRecord, faults: Zone
     return;
   }
   // The same record twice is one record (RFC 2181 section 5); differing TTLs become the least one (section 5.2).
-  const isNew = !known.rdatas.some((other) => Buffer.compare(other, rdata) === 0);
+  const index = known.rdatas.findIndex((other) => Buffer.compare(other, rdata) === 0);
   rrsets.set(type, {
     ...known,
     ttl: Math.min(known.ttl, ttl),
-    rdatas: isNew ? [...known.rdatas, rdata] : known.rdatas,
+    rdatas: index < 0 ? [...known.rdatas, rdata] : known.rdatas,
+    ...((known.targets !== undefined || targets.length > 0) && { targets: joinTargets(known, index, targets) }),
   });
+}
+
+/** Targets of an rrset after one more record, which is that at `index`, or another when -1. */
+function joinTargets(
+  { rdatas, targets = rdatas.map(() => ALWAYS_GIVEN) }: Rrset,
+  index: number,
+  own: readonly number[],
+): readonly (readonly number[])[] {
+  const known = targets[index];
+  if (known === undefined) return [...targets, own];
+  // One address of two endpoints is up when either is, and always when one of them is not judged.
+  return targets.with(index, known.length === 0 || own.length === 0 ? ALWAYS_GIVEN : [...new Set([...known, ...own])]);
 }
 
 function isBelowCut(name: Uint8Array, origin: Uint8Array, drafts: ReadonlyMap<string, Draft>): boolean {
@@ -147,6 +200,7 @@ function checkServers(
     } else if (
       isAtOrBelow(server, value.name) &&
       !hasAddress(found) &&
+      !drafts.get(nameKey(server))?.addressed &&
       !isDelegatedElsewhere(server, value.name, nodes)
     ) {
       faults.push({ line, reason: `Cannot hold ${text}: the server has no address in the zone` });

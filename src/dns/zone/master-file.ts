@@ -20,6 +20,8 @@ export interface ZoneRecord {
   /** Seconds, up to 2^31 - 1 (RFC 2181 section 8). */
   readonly ttl: number;
   readonly rdata: Uint8Array;
+  /** Rrset.targets of this record. */
+  readonly targets?: readonly number[];
 }
 
 export interface ZoneFault {

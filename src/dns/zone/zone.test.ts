@@ -3,8 +3,8 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { formatName, parseName } from "#src/dns/wire/name-text.ts";
 import { formatRdata } from "#src/dns/wire/rdata/codecs.ts";
-import { parseType, typeName } from "#src/dns/wire/type.ts";
-import { parseZone } from "./build-zone.ts";
+import { parseType, TYPE, typeName } from "#src/dns/wire/type.ts";
+import { type AddressSet, parseZone } from "./build-zone.ts";
 import { parseMasterFile } from "./master-file.ts";
 import { lookup, selectZone, type Zone } from "./zone.ts";
 import { nameKey } from "#src/dns/wire/name.ts";
@@ -190,4 +190,29 @@ test("zones: the longest origin is selected, and DS asks the parent's", () => {
   assert.equal(selectZone(zones, name("sub"), 43), parent);
   assert.equal(selectZone(zones, name("example."), 43), parent);
   assert.equal(selectZone(zones, name("other."), 1), undefined);
+});
+
+test("zone: addresses beside the text are records, and their name exists and serves without any", () => {
+  const text = "@ 1 SOA n h 1 2 3 4 5\n@ 1 NS n\nalias 1 CNAME n";
+  const set = (owner: string, ...rdatas: readonly Uint8Array[]): AddressSet => ({
+    line: 9,
+    name: name(owner),
+    ttl: 30,
+    addresses: rdatas.map((rdata) => ({ type: TYPE.A, rdata, targets: [4] })),
+  });
+  const built = parseZone(text, ORIGIN, [set("n"), set("a", Uint8Array.of(192, 0, 2, 1), Uint8Array.of(192, 0, 2, 1))]);
+  assert.ok("apex" in built);
+  assert.equal(lookup(built, name("n"), TYPE.A).kind, "noData");
+  const found = lookup(built, name("a"), TYPE.A);
+  assert.ok(found.kind === "exact");
+  assert.deepEqual([found.rrset.ttl, found.rrset.rdatas.length, found.rrset.targets], [30, 1, [[4]]]);
+  const faults = parseZone(text, ORIGIN, [set("n"), set("alias", Uint8Array.of(192, 0, 2, 1)), set("other.test.")]);
+  assert.ok("length" in faults);
+  assert.deepEqual(
+    faults.map(({ line, reason }) => `${line} ${reason}`),
+    [
+      "3 Cannot hold alias.example. CNAME: A stands beside it",
+      "9 Cannot hold other.test.: it lies outside of example.",
+    ],
+  );
 });

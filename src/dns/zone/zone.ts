@@ -11,7 +11,15 @@ export interface Rrset {
   /** Seconds. */
   readonly ttl: number;
   readonly rdatas: readonly Uint8Array[];
+  /**
+   * Of each rdata the health targets that vouch for it, by number: while none of them is up the record is not given. One
+   * without targets always is. Absent when no record has any.
+   */
+  readonly targets?: readonly (readonly number[])[];
 }
+
+/** Whether a health target is up. */
+export type IsHealthy = (target: number) => boolean;
 
 export interface ZoneNode {
   readonly name: Uint8Array;

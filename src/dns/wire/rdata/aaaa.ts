@@ -8,7 +8,7 @@ import type { Field } from "./field.ts";
 import { defineRdata } from "./rdata.ts";
 
 /** Sixteen bytes of an address's text (RFC 4291 section 2.2), without zone, or undefined. */
-function parseIpv6(text: string): Uint8Array | undefined {
+export function parseIpv6(text: string): Uint8Array | undefined {
   const halves = text.split("::");
   if (halves.length > 2) return undefined;
   const head = parseGroups(halves[0]!, halves.length === 1);
