@@ -11,9 +11,16 @@ type Visit = (value: unknown, path: Path, faults: Fault[]) => void;
 
 /** Of Kubernetes' own CEL library what the rules here use; its list and regular expression functions are CEL's. */
 const environment = celEnv({
-  funcs: [...strings, celFunc("isIP", [CelScalar.STRING], CelScalar.BOOL, (text) => isIP(text) !== 0)],
+  funcs: [...strings, celFunc("isIP", [CelScalar.STRING], CelScalar.BOOL, isAddress)],
   variables: { self: CelScalar.DYN },
 });
+
+/** As Kubernetes' CEL has it: no zone, and no IPv4 address in IPv6 clothes. */
+function isAddress(text: string): boolean {
+  const family = isIP(text);
+  if (family !== 6) return family === 4;
+  return !text.includes("%") && !/^\[::ffff(:[\da-f]+){2}\]$/.test(new URL(`http://[${text}]`).hostname);
+}
 
 /**
  * Compiles the `x-kubernetes-validations` of a schema at all its levels. Rules on transitions (`oldSelf`) are left
