@@ -2,7 +2,7 @@
 import type { Entry } from "#src/config/model.ts";
 import { DirectorySource, readDirectory } from "#src/config/source/directory.ts";
 import type { Snapshot, SourceFault, SourceObject } from "#src/config/source/snapshot.ts";
-import { parseZone } from "#src/dns/zone/build-zone.ts";
+import { readZone } from "#src/dns/zone/read-zone.ts";
 import { parseName } from "#src/dns/wire/name-text.ts";
 import { withBuiltInClasses } from "#src/gateway/built-in-class.ts";
 import type { Verdict } from "#src/gateway/condition.ts";
@@ -16,11 +16,21 @@ export interface Configuration {
   readonly faults: readonly SourceFault[];
 }
 
-/** What is wrong with a zone's text, by line. */
-export const checkZone: CheckZone = (origin, text) => {
+/** One of each family. */
+const ANY_ENDPOINTS = [
+  { address: "0.0.0.0", port: 0 },
+  { address: "::", port: 0 },
+];
+
+/** What is wrong with a zone, by line of its text. Which addresses its Backends have is not known here, nor matters. */
+export const checkZone: CheckZone = ({ origin, text, backends }) => {
   const name = parseName(origin);
   if (typeof name === "string") return [{ line: 0, reason: `the origin ${origin} is no name: ${name}` }];
-  const zone = parseZone(text, name);
+  const zone = readZone(
+    { text, backends: backends.map((one) => ({ ...one, endpoints: ANY_ENDPOINTS })) },
+    name,
+    () => -1,
+  );
   return "length" in zone ? zone.map(({ line, reason }) => ({ line, reason })) : [];
 };
 

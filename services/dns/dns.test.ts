@@ -13,7 +13,7 @@ import { askDns } from "#src/testing/dns-question.ts";
 import { freePort, ServiceProcess } from "#src/testing/service-process.ts";
 
 const zone = (key: string, origin: string, text: string): Entry =>
-  toEntry(`zone/test/${key}`, { kind: "zone", origin, text });
+  toEntry(`zone/test/${key}`, { kind: "zone", origin, text, backends: [] });
 const shop = (serial: number, address: string): Entry =>
   zone("shop", "shop.test.", `$TTL 60\n@ SOA ns h ${serial} 2 3 4 5\n@ NS ns\nns A 192.0.2.53\nwww A ${address}\n`);
 

@@ -6,8 +6,11 @@ import { checkBind, LISTENER_OPTIONS, openQueryLog } from "#src/dns/server/liste
 import { DnsListeners } from "#src/dns/server/listeners.ts";
 import { Responder } from "#src/dns/server/responder.ts";
 import { formatName } from "#src/dns/wire/name-text.ts";
-import type { Entry } from "#src/config/model.ts";
+import type { Entry, EntryValue } from "#src/config/model.ts";
+import { type Probed, targetKey } from "#src/health/target.ts";
+import { HealthBits } from "#src/memory/health-bits.ts";
 import { gauge } from "#src/metrics/declaration.ts";
+import { HEALTH_METRICS, HEALTH_TARGETS, HealthChecks } from "#src/plane/health.ts";
 import { defineService } from "#src/process/service.ts";
 import { Poller } from "#src/reactor/poller.ts";
 import { Tcp } from "#src/reactor/tcp.ts";
@@ -51,20 +54,28 @@ export const service = defineService({
         values: ["dns-over-tls"],
       },
     ),
+    ...HEALTH_METRICS,
     zoneSerial: gauge("fairway_dns_zone_serial", "Serial number of the zone that is served.", SERIAL_DIMENSION),
   },
+  memory: () => ({ healthTargets: HEALTH_TARGETS, slots: 0, arenaBytes: 0 }),
   tcpPorts: ({ port, tlsPort, tlsCertificate }) => (tlsCertificate === "" ? [port] : [port, tlsPort]),
   // What is wrong with the options is said once, before there are data processes.
-  async main({ options }) {
-    checkBind(options);
-    readCertificate(options);
-    return { [Symbol.asyncDispose]: () => Promise.resolve() };
+  async main(context) {
+    checkBind(context.options);
+    readCertificate(context.options);
+    const health = new HealthChecks({ ...context, probed: probedNames });
+    return {
+      collected: [health.metric],
+      apply: (update) => health.apply(update),
+      [Symbol.asyncDispose]: () => health[Symbol.asyncDispose](),
+    };
   },
   async data({ options, metrics, log, index, segment }) {
     await using building = new AsyncDisposableStack();
     const poller = building.use(new Poller({ onFault: (error) => log.error("fault in a batch", { error }) }));
     const tcp = building.use(new Tcp(poller));
-    const authority = new Authority(compileZones([]));
+    const health = new HealthBits(segment);
+    const authority = new Authority(compileZones([]), (target) => health.isHealthy(target));
     const responder = new Responder({
       answer: (query, reply) => authority.answer(query, reply),
       counters: new DnsSlotCounters(metrics),
@@ -96,7 +107,10 @@ export const service = defineService({
         ...tlsOptions,
       }),
     );
-    const table = new ZoneTable();
+    const table = new ZoneTable((endpoint, checks) => {
+      const key = targetKey(endpoint, checks);
+      return key === "" ? -1 : health.claim(key);
+    });
     const stack = building.move();
     return {
       apply(update) {
@@ -117,6 +131,9 @@ export const service = defineService({
     };
   },
 });
+
+/** Names of zones that are a Backend's addresses. */
+const probedNames = (value: EntryValue): readonly Probed[] => (value.kind === "zone" ? value.backends : []);
 
 /** Ticket keys are those of all the service's processes: a session is resumed at any of them. */
 function createServer(tls: Tls, certificates: CertificateTable, ticketKeys: Uint8Array): TlsServer {

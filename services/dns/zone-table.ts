@@ -1,14 +1,20 @@
 /** The zones in use: what the configuration says, or, of a zone that cannot be read, what it said before. */
-import type { Entry } from "#src/config/model.ts";
+import type { EndpointConfig, Entry, HealthCheckConfig } from "#src/config/model.ts";
 import type { ConfigUpdate, Rejection } from "#src/config/stream/update.ts";
 import { parseName } from "#src/dns/wire/name-text.ts";
 import { nameKey } from "#src/dns/wire/name.ts";
-import { parseZone } from "#src/dns/zone/build-zone.ts";
+import { readZone } from "#src/dns/zone/read-zone.ts";
 import type { Zone } from "#src/dns/zone/zone.ts";
 
 export class ZoneTable {
   /** By the entry's key. */
   readonly #zones = new Map<string, Zone>();
+  readonly #targetOf: (endpoint: EndpointConfig, health: HealthCheckConfig) => number;
+
+  /** `targetOf` numbers the verdict on an endpoint, below 0 when it is not probed. */
+  constructor(targetOf: (endpoint: EndpointConfig, health: HealthCheckConfig) => number) {
+    this.#targetOf = targetOf;
+  }
 
   /** By the entry's key. */
   get zones(): ReadonlyMap<string, Zone> {
@@ -30,7 +36,7 @@ export class ZoneTable {
     if (value.kind !== "zone") return undefined;
     const origin = parseName(value.origin);
     if (typeof origin === "string") return `Cannot use the zone's name ${value.origin}: ${origin}`;
-    const zone = parseZone(value.text, origin);
+    const zone = readZone(value, origin, ({ health }, endpoint) => this.#targetOf(endpoint, health));
     if (!("apex" in zone)) return describe(zone);
     const holder = this.#holderOf(nameKey(origin), key);
     if (holder !== undefined) return `Cannot serve ${value.origin}: ${holder} is that zone already`;

@@ -34,8 +34,8 @@ let port: number;
 before(async () => {
   const [dnsPort, deadPort, own] = await Promise.all([freePort(), freePort(), freePort()]);
   port = own;
-  const root = toEntry("zone/test/root", { kind: "zone", origin: ".", text: ROOT });
-  const zone = toEntry("zone/test/shop", { kind: "zone", origin: "shop.test.", text: ZONE });
+  const root = toEntry("zone/test/root", { kind: "zone", origin: ".", text: ROOT, backends: [] });
+  const zone = toEntry("zone/test/shop", { kind: "zone", origin: "shop.test.", text: ZONE, backends: [] });
   const stubs = [
     `shop.test=127.0.0.1@${dnsPort}`,
     `shop.test=::1@${dnsPort}`,

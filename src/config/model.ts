@@ -161,6 +161,23 @@ export interface ZoneConfig {
   readonly origin: string;
   /** RFC 1035 section 5 master file: what a Zone resource's records are rendered to, or its own text. */
   readonly text: string;
+  /** Names that are a Backend's addresses, beside the text's records. */
+  readonly backends: readonly ZoneBackendConfig[];
+}
+
+/** A name of a zone whose A and AAAA records are the addresses of a backend's endpoints, as far as its probes let them. */
+export interface ZoneBackendConfig {
+  /** Line of the text, from 1, that stands for it. */
+  readonly line: number;
+  /** Owner as in the text: without a final dot below the origin. */
+  readonly name: string;
+  /** Seconds. */
+  readonly ttl: number;
+  /** BackendConfig.id; "" when the reference is not resolved: the name exists without addresses. */
+  readonly id: string;
+  /** None has weight 0. */
+  readonly endpoints: readonly EndpointConfig[];
+  readonly health: HealthCheckConfig;
 }
 
 /** Key `certificate/NAMESPACE/NAME`. */

@@ -9,8 +9,11 @@ export function targetKey(endpoint: EndpointConfig, health: HealthCheckConfig): 
   return `${type} ${endpoint.address} ${endpoint.port} ${type === "http" ? path : ""} ${intervalMs} ${timeoutMs} ${rise} ${fall}`;
 }
 
+/** Endpoints of a backend and how they are probed. */
+export type Probed = Pick<BackendConfig, "id" | "endpoints" | "health">;
+
 /** Every endpoint to probe, each once, however many backends name it. */
-export function targetsOf(backends: Iterable<BackendConfig>): MonitorTarget[] {
+export function targetsOf(backends: Iterable<Probed>): MonitorTarget[] {
   const targets = new Map<string, MonitorTarget>();
   for (const { endpoints, health } of backends) {
     if (health.type === "none") continue;

@@ -27,7 +27,11 @@ const declarations = {
   duration: histogram("fairway_dns_request_duration_seconds", "Duration.", [0.001, 0.01], proto),
 };
 
-const zone = (origin: string): Entry => ({ key: origin, version: "1", value: { kind: "zone", origin, text: "" } });
+const zone = (origin: string): Entry => ({
+  key: origin,
+  version: "1",
+  value: { kind: "zone", origin, text: "", backends: [] },
+});
 
 /** Two processes' rows, and what the main shows of them. */
 function fixture() {

@@ -1,9 +1,9 @@
-/** Active health checks in a service's main: which endpoints are probed follows from the backends in the configuration. */
-import type { BackendConfig } from "#src/config/model.ts";
+/** Active health checks in a service's main: which endpoints are probed follows from the configuration. */
+import type { EntryValue } from "#src/config/model.ts";
 import type { ConfigUpdate, Rejection } from "#src/config/stream/update.ts";
 import { HealthThread } from "#src/health/health-thread.ts";
 import { endpointText } from "#src/balance/endpoint.ts";
-import { targetKey, targetsOf } from "#src/health/target.ts";
+import { type Probed, targetKey, targetsOf } from "#src/health/target.ts";
 import { counter, type MetricHandles } from "#src/metrics/declaration.ts";
 import type { CollectedMetric, CollectedValue } from "#src/metrics/registry.ts";
 import { HealthBits } from "#src/memory/health-bits.ts";
@@ -31,12 +31,16 @@ export interface HealthChecksOptions {
   readonly segment: Segment;
   readonly log: Logger;
   readonly metrics: MetricHandles<typeof HEALTH_METRICS>;
+  /** What of the configuration is probed. */
+  readonly probed: (value: EntryValue) => readonly Probed[];
 }
 
 export class HealthChecks implements AsyncDisposable {
-  readonly #thread: HealthThread;
+  readonly #options: HealthChecksOptions;
   readonly #bits: HealthBits;
-  #backends: readonly BackendConfig[] = [];
+  /** Started with the first target: a service that probes nothing has no thread for it. */
+  #thread: HealthThread | undefined;
+  #probed: readonly Probed[] = [];
 
   /** The verdicts, for /metrics. */
   readonly metric: CollectedMetric = {
@@ -47,9 +51,26 @@ export class HealthChecks implements AsyncDisposable {
     collect: () => this.#verdicts(),
   };
 
-  constructor({ segment, log, metrics }: HealthChecksOptions) {
-    this.#bits = new HealthBits(segment);
-    this.#thread = new HealthThread({
+  constructor(options: HealthChecksOptions) {
+    this.#options = options;
+    this.#bits = new HealthBits(options.segment);
+  }
+
+  apply({ entries }: ConfigUpdate): Rejection[] {
+    this.#probed = [...entries.values()].flatMap(({ value }) => this.#options.probed(value));
+    const targets = targetsOf(this.#probed);
+    if (targets.length > 0) this.#thread ??= this.#start();
+    this.#thread?.update(targets);
+    return [];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#thread?.[Symbol.asyncDispose]();
+  }
+
+  #start(): HealthThread {
+    const { segment, log, metrics } = this.#options;
+    return new HealthThread({
       segmentFd: segment.fd,
       onTransition: ({ key, verdict, result }) => log.info("endpoint", { target: key, verdict, result }),
       onResult: (type, result) => metrics.healthChecks.add(metrics.healthChecks.seriesOf(type, result), 1),
@@ -57,27 +78,17 @@ export class HealthChecks implements AsyncDisposable {
     });
   }
 
-  apply({ entries }: ConfigUpdate): Rejection[] {
-    const backends = [...entries.values()].flatMap(({ value }): BackendConfig[] =>
-      value.kind === "backend" ? [value] : [],
-    );
-    this.#backends = backends;
-    this.#thread.update(targetsOf(backends));
-    return [];
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#thread[Symbol.asyncDispose]();
-  }
-
+  /** Each endpoint of a backend once, however many entries have it. */
   #verdicts(): CollectedValue[] {
-    const probed = this.#backends.filter(({ health }) => health.type !== "none");
-    const all = probed.flatMap(({ id, endpoints, health }) =>
-      endpoints.map((endpoint) => ({
-        labels: { pool: id, endpoint: endpointText(endpoint) },
-        value: Number(this.#bits.isHealthy(this.#bits.claim(targetKey(endpoint, health)))),
-      })),
-    );
-    return all.slice(0, SERIES);
+    const values = new Map<string, CollectedValue>();
+    for (const { id, endpoints, health } of this.#probed.filter((each) => each.health.type !== "none")) {
+      for (const each of endpoints) {
+        const endpoint = endpointText(each);
+        const value = Number(this.#bits.isHealthy(this.#bits.claim(targetKey(each, health))));
+        values.set(`${id} ${endpoint}`, { labels: { pool: id, endpoint }, value });
+        if (values.size === SERIES) return [...values.values()];
+      }
+    }
+    return [...values.values()];
   }
 }

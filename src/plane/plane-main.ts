@@ -1,6 +1,7 @@
 /** What the mains of edge and balancer have in common: health checks, `/explain`, and figures found out when they are asked for. */
-import type { Engine } from "#src/config/model.ts";
+import type { Engine, EntryValue } from "#src/config/model.ts";
 import type { ConfigUpdate, Rejection } from "#src/config/stream/update.ts";
+import type { Probed } from "#src/health/target.ts";
 import type { CollectedMetric } from "#src/metrics/registry.ts";
 import { CertificateFigures } from "./certificate-figures.ts";
 import { Explainer, type ExplainerContext } from "./explain.ts";
@@ -12,8 +13,8 @@ export class PlaneMain implements AsyncDisposable {
   readonly #explainer: Explainer;
   readonly #certificates = new CertificateFigures();
 
-  constructor(engine: Engine, context: HealthChecksOptions & ExplainerContext) {
-    this.#health = new HealthChecks(context);
+  constructor(engine: Engine, context: Omit<HealthChecksOptions, "probed"> & ExplainerContext) {
+    this.#health = new HealthChecks({ ...context, probed: backendsOf });
     this.#explainer = new Explainer(engine, context);
     this.collected = [this.#health.metric, this.#certificates.metric];
   }
@@ -28,3 +29,6 @@ export class PlaneMain implements AsyncDisposable {
     return this.#health[Symbol.asyncDispose]();
   }
 }
+
+/** What is forwarded to. */
+const backendsOf = (value: EntryValue): readonly Probed[] => (value.kind === "backend" ? [value] : []);

@@ -250,7 +250,7 @@ test("admin port taken: one sentence and exit code 1", async () => {
 });
 
 const zone = (name: string, text = ""): Entry =>
-  toEntry(`zone/default/${name}`, { kind: "zone", origin: `${name}.`, text });
+  toEntry(`zone/default/${name}`, { kind: "zone", origin: `${name}.`, text, backends: [] });
 
 test("configuration: to every data process, acknowledged with rejections, observed, labelled, commanded, and kept over a crash", async () => {
   const folder = mkdtempSync(join(tmpdir(), "fairway-"));

@@ -106,6 +106,12 @@ const CASES: readonly (readonly [kind: string, body: string, ...faults: string[]
   ],
   [
     "Backend",
+    "spec: {endpoints: [{address: 'fe80::1%eth0', port: 80}, {address: '::ffff:192.0.2.1', port: 80}, {address: '::ffff:0:192.0.2.1', port: 80}]}",
+    "spec.endpoints[0].address: must be an IPv4 or IPv6 address",
+    "spec.endpoints[1].address: must be an IPv4 or IPv6 address",
+  ],
+  [
+    "Backend",
     "spec: {endpoints: [{address: '::1', port: 80}], health: {interval: 1s}}",
     "spec.health: timeout must not be longer than interval",
   ],
@@ -115,6 +121,29 @@ const CASES: readonly (readonly [kind: string, body: string, ...faults: string[]
     "spec.tls.ca: must be one or more certificates in PEM",
   ],
   ["Zone", "spec: {domain: example.com, nameServers: [ns], records: [{name: '@', type: A, data: [192.0.2.1]}]}"],
+  [
+    "Zone",
+    "spec: {domain: example.com, nameServers: [ns], records: [{name: www, backendRef: {name: web, namespace: shop}, ttl: 5}]}",
+  ],
+  [
+    "Zone",
+    "spec: {domain: example.com, nameServers: [ns], records: [{name: a, backendRef: {name: web}, type: A, data: [192.0.2.1]}, {name: b}]}",
+    "spec.records[0]: give either type and data or backendRef",
+    "spec.records[1]: give either type and data or backendRef",
+  ],
+  [
+    "Zone",
+    "spec: {domain: example.com, nameServers: [ns], records: [{name: a, data: [192.0.2.1]}, {name: b, type: A, backendRef: {name: web}}]}",
+    "spec.records[0]: type and data go together",
+    "spec.records[1]: type and data go together",
+  ],
+  [
+    "Zone",
+    "spec: {domain: example.com, nameServers: [ns], records: [{name: a, backendRef: {name: Web, kind: Service, namespace: ''}}]}",
+    "spec.records[0].backendRef.kind: unknown field",
+    "spec.records[0].backendRef.name",
+    "spec.records[0].backendRef.namespace",
+  ],
   [
     "Zone",
     'spec: {domain: example.com, nameServers: [ns], records: [{name: a b, type: A, data: ["x\\ny"]}]}',

@@ -53,7 +53,7 @@ const soa = {
 
 const record = {
   type: "object",
-  required: ["name", "type", "data"],
+  required: ["name"],
   properties: {
     name: {
       type: "string",
@@ -64,14 +64,14 @@ const record = {
     type: {
       type: "string",
       enum: ["A", "AAAA", "NS", "CNAME", "MX", "TXT", "SRV", "CAA", "PTR"],
-      description: "Type of the records.",
+      description: "Type of the records in `data`.",
     },
     ttl: {
       type: "integer",
       minimum: 0,
       maximum: MAX_SECONDS,
       "x-unit": "seconds",
-      description: "Time to live; by default the zone's.",
+      description: "Time to live; by default the zone's, of addresses by `backendRef` 30.",
     },
     data: {
       type: "array",
@@ -81,7 +81,31 @@ const record = {
         "One item a record, as in a zone file (`10 mail` for MX). TXT is the bare text: it is quoted, and cut into strings of 255 bytes, on its own.",
       items: { type: "string", minLength: 1, maxLength: 65_535, pattern: "^[^\\r\\n\\u0000]*$" },
     },
+    backendRef: {
+      type: "object",
+      description:
+        "Instead of `type` and `data`: the A and AAAA records are the addresses of a Backend's endpoints, without those that its probes hold down.",
+      required: ["name"],
+      properties: {
+        name: {
+          type: "string",
+          maxLength: 253,
+          pattern: "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
+          description: "Name of the Backend (`group: fairway.dev`).",
+        },
+        namespace: {
+          type: "string",
+          maxLength: 63,
+          pattern: "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+          description: "By default the Zone's own; in another one a ReferenceGrant must permit it.",
+        },
+      },
+    },
   },
+  "x-kubernetes-validations": [
+    { rule: "has(self.data) != has(self.backendRef)", message: "give either type and data or backendRef" },
+    { rule: "has(self.data) == has(self.type)", message: "type and data go together" },
+  ],
 } as const;
 
 const schema = {
@@ -134,6 +158,9 @@ const schema = {
     },
   },
 } as const;
+
+/** Of addresses by a backendRef, in seconds: what is down should not be remembered for long. */
+export const BACKEND_TTL = 30;
 
 export type Zone = ObjectOf<"Zone", Frozen<Static<typeof schema>["spec"]>>;
 

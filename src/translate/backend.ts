@@ -13,7 +13,15 @@ import { durationMs } from "#src/resource/duration.ts";
 
 type ServiceTarget = Extract<BackendTarget, { kind: "Service" }>;
 
-const PASSIVE_ONLY: HealthCheckConfig = { type: "none", path: "/", intervalMs: 0, timeoutMs: 0, rise: 0, fall: 0 };
+/** No probes. */
+export const PASSIVE_ONLY: HealthCheckConfig = {
+  type: "none",
+  path: "/",
+  intervalMs: 0,
+  timeoutMs: 0,
+  rise: 0,
+  fall: 0,
+};
 
 /** Key of a target's entry (see BackendConfig). */
 function backendKey(target: BackendTarget): string {

@@ -72,7 +72,9 @@ test("zone files are Zones named by their domain, checked by the given reader", 
   const good = readDirectory(folder.path);
   assert.deepEqual(names(good), ["Zone default/example.com"]);
   const bad = readDirectory(folder.path, {
-    checkZone: (origin, text) => [{ line: text.split("\n").indexOf("bad line") + 1, reason: `no record in ${origin}` }],
+    checkZone: ({ origin, text }) => [
+      { line: text.split("\n").indexOf("bad line") + 1, reason: `no record in ${origin}` },
+    ],
   });
   assert.deepEqual(names(bad), []);
   assert.deepEqual(faults(folder.path, bad), ["example.com.zone:3: no record in example.com."]);

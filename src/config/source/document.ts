@@ -97,8 +97,8 @@ function readObject(document: YamlDocument, value: unknown, prefix: Path, readin
 /** Faults of a Zone's content; `line` counts within a zoneFile, 0 outside of one. */
 function checkZone(resource: Resource, reading: Reading): (Fault & { readonly line: number })[] {
   if (resource.kind !== "Zone") return [];
-  const { origin, text, placeOf } = renderZone(resource);
-  return reading.checkZone(origin, text).map(({ line, reason }) => ({ ...placeOf(line), reason }));
+  const zone = renderZone(resource);
+  return reading.checkZone(zone).map(({ line, reason }) => ({ ...zone.placeOf(line), reason }));
 }
 
 /** The items of what `kubectl get -o yaml` prints, or the value itself. */

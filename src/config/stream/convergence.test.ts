@@ -9,7 +9,7 @@ import { digestOf, toEntry } from "./entry.ts";
 import { ConfigServer } from "./server.ts";
 
 const zone = (name: string, text: string): Entry => {
-  const value: ZoneConfig = { kind: "zone", origin: `${name}.test.`, text };
+  const value: ZoneConfig = { kind: "zone", origin: `${name}.test.`, text, backends: [] };
   return toEntry(`zone/default/${name}`, value);
 };
 

@@ -15,7 +15,7 @@ import { asClientFrame, asServerFrame } from "./frame-shape.ts";
 import { ConfigServer, type ConfigServerOptions } from "./server.ts";
 
 const zone = (name: string, text = ""): Entry =>
-  toEntry(`zone/default/${name}`, { kind: "zone", origin: `${name}.test.`, text });
+  toEntry(`zone/default/${name}`, { kind: "zone", origin: `${name}.test.`, text, backends: [] });
 
 const everything: ConfigServerOptions = { select: () => () => true };
 
