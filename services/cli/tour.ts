@@ -135,6 +135,7 @@ function askUdp(host: string, port: number, text: string): Promise<string> {
 const STOPS: readonly Stop[] = [
   dnsStop("dns", "127.0.0.1", 10_053, "udp", "shop.demo.test", "A", /^127\.0\.0\.1$/),
   dnsStop("dns", "::1", 10_053, "tcp", "demo.test", "MX", /10 mail\.demo\.test\./),
+  dnsStop("dns, by health", "127.0.0.1", 10_053, "udp", "origins.demo.test", "AAAA", /^::1$/),
   dnsStop("resolver", "127.0.0.1", 10_054, "udp", "www.demo.test", "A", /127\.0\.0\.1/),
   httpStop({ plane: "edge", host: "127.0.0.1", port: 8080, name: "cdn.demo.test", path: "/", expect: /^200 hello/ }),
   httpStop({

@@ -94,6 +94,9 @@ test("an address whose endpoint stops leaves the answers of every data process, 
   await becomes("127.0.0.1", "A", "127.0.0.1");
   await becomes("::1", "A", "127.0.0.1");
   assert.ok((await service.metric('fairway_health_checks_total{type="tcp",result="refused"}')) >= HEALTH.fall);
+  const healthy = (address: string, at: number): Promise<number> =>
+    service.metric(`fairway_endpoint_healthy{pool="test/www",endpoint="${address}:${at}"}`);
+  assert.deepEqual([await healthy("127.0.0.1", ports[0]!), await healthy("127.0.0.2", ports[1]!)], [1, 0]);
   await stop("::1");
   await becomes("::1", "AAAA", "2001:db8::9");
   await stop("127.0.0.1");
