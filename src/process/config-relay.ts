@@ -41,6 +41,8 @@ export class ConfigRelay implements AsyncDisposable {
   readonly #options: ConfigRelayOptions;
   readonly #server: ConfigServer;
   #client: ConfigClient | undefined;
+  readonly #closing = Promise.withResolvers<void>();
+  #isClosed = false;
   #isSynced = false;
   #rejected: readonly Rejection[] = [];
   #changedAt = 0;
@@ -138,6 +140,9 @@ export class ConfigRelay implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // An update may be waiting for data processes that will not come up any more.
+    this.#isClosed = true;
+    this.#closing.resolve();
     await this.#server[Symbol.asyncDispose]();
     await this.#client?.[Symbol.asyncDispose]();
   }
@@ -149,8 +154,9 @@ export class ConfigRelay implements AsyncDisposable {
     this.#assignLabels(update);
     const { live } = this.#server.publish(update.entries.values());
     this.#isSynced = true;
-    await Promise.race([allReady(), wait(START_LIMIT_MS, undefined, { ref: false })]);
+    await Promise.race([allReady(), this.#closing.promise, wait(START_LIMIT_MS, undefined, { ref: false })]);
     const taken = await live;
+    if (this.#isClosed) return own;
     const rejected = new Map([...own, ...taken.flatMap((one) => one.rejected)].map((one) => [one.key, one]));
     this.#rejected = [...rejected.values()];
     this.#changedAt = Date.now();

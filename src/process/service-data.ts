@@ -88,9 +88,7 @@ export class ServiceData<O extends Options, M extends MetricDeclarations> {
         observe: (observation) => this.#client.observe({ ...observation, process: index }),
       });
     } catch (error) {
-      const sentence = sentenceOf(error);
-      if (sentence === undefined) this.#log.error("data process failed", { error });
-      this.#report(`${FAULT_STATE}${sentence ?? `Cannot start a data process: ${String(error)}`}`);
+      this.#reportFault(error);
       await this.#client[Symbol.asyncDispose]();
       return undefined;
     }
@@ -98,8 +96,18 @@ export class ServiceData<O extends Options, M extends MetricDeclarations> {
 
   async #apply(update: ConfigUpdate): Promise<readonly Rejection[]> {
     const part = await this.#part.promise;
-    const rejected = (await part.apply?.(update)) ?? [];
-    if (this.#client.updates === 0) {
+    const isFirst = this.#client.updates === 0;
+    let rejected: readonly Rejection[];
+    try {
+      rejected = (await part.apply?.(update)) ?? [];
+    } catch (error) {
+      if (!isFirst) throw error;
+      this.#reportFault(error);
+      // After what was reported has gone out.
+      setImmediate(() => this.#ended.resolve(1));
+      return [];
+    }
+    if (isFirst) {
       this.#report(READY_STATE);
       saveCompileCache();
     }
@@ -118,6 +126,13 @@ export class ServiceData<O extends Options, M extends MetricDeclarations> {
     await this.#drained;
     // After the answer to the command has gone out.
     setImmediate(() => this.#ended.resolve(0));
+  }
+
+  /** It cannot serve: why. */
+  #reportFault(error: unknown): void {
+    const sentence = sentenceOf(error);
+    if (sentence === undefined) this.#log.error("data process failed", { error });
+    this.#report(`${FAULT_STATE}${sentence ?? `Cannot start a data process: ${String(error)}`}`);
   }
 
   #report(state: string): void {

@@ -25,7 +25,7 @@ export interface ServiceDefinition<O extends Options, M extends MetricDeclaratio
   readonly tcpPorts?: (options: OptionValues<O> & FrameOptionValues, entries: Iterable<Entry>) => Iterable<number>;
   /** Runs in the main, before the data processes start. */
   readonly main?: (context: MainContext<O, M>) => Promise<MainPart>;
-  /** Runs in each data process; the process is ready when this and the first `apply` have returned. */
+  /** Runs in each data process; the process is ready when this and the first `apply` have returned. What either throws is why it cannot serve. */
   readonly data: (context: DataContext<O, M>) => Promise<DataPart>;
 }
 

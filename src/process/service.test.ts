@@ -8,14 +8,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
-import { setTimeout as wait } from "node:timers/promises";
 import type { Entry } from "#src/config/model.ts";
 import { toEntry } from "#src/config/stream/entry.ts";
 import type { ObservedFrame } from "#src/config/stream/frame.ts";
 import { ConfigServer } from "#src/config/stream/server.ts";
+import { until } from "#src/testing/until.ts";
 
 const FIXTURE = join(import.meta.dirname, "testdata", "fixture-service.ts");
-const LIMIT_MS = 15_000;
 
 interface Line {
   readonly event: string;
@@ -24,17 +23,6 @@ interface Line {
   readonly reason?: string;
   readonly admin?: string;
   readonly [field: string]: unknown;
-}
-
-/** Asks again and again until there is an answer. */
-async function poll<T>(what: string, ask: () => T | undefined | Promise<T | undefined>): Promise<T> {
-  const end = performance.now() + LIMIT_MS;
-  for (;;) {
-    const answer = await ask();
-    if (answer !== undefined) return answer;
-    if (performance.now() > end) throw new Error(`Cannot see ${what} within ${LIMIT_MS} ms`);
-    await wait(5);
-  }
 }
 
 class Running implements AsyncDisposable {
@@ -52,7 +40,7 @@ class Running implements AsyncDisposable {
 
   /** The n-th line (from 1) with that event. */
   line(event: string, n = 1): Promise<Line> {
-    return poll(
+    return until(
       `"${event}" (${n}) in ${JSON.stringify(this.lines)} ${this.stderr}`,
       () => this.lines.filter((line) => line.event === event)[n - 1],
     );
@@ -75,6 +63,9 @@ class Running implements AsyncDisposable {
     await this.closed;
   }
 }
+
+const zone = (name: string, text = ""): Entry =>
+  toEntry(`zone/default/${name}`, { kind: "zone", origin: `${name}.`, text, backends: [] });
 
 const start = (...args: string[]): Running =>
   new Running(spawn(process.execPath, ["--no-warnings", FIXTURE, ...args], { stdio: ["ignore", "pipe", "pipe"] }));
@@ -108,7 +99,7 @@ const isAlive = (pid: number): boolean => {
   }
 };
 
-const gone = (pid: number) => poll(`the end of ${pid}`, () => (isAlive(pid) ? undefined : true));
+const gone = (pid: number) => until(`the end of ${pid}`, () => (isAlive(pid) ? undefined : true));
 
 test("a crashed process is replaced and counted while another serves; the sums do not go back", async () => {
   const port = await freePort();
@@ -172,7 +163,7 @@ test("SIGINT twice and SIGTERM once more are one stop; open connections finish f
   for (const signal of ["SIGINT", "SIGINT", "SIGTERM"] as const) service.child.kill(signal);
   await service.line("draining");
   assert.equal(await service.get("/readyz"), "503 stopping");
-  await poll("a refusal", async () => {
+  await until("a refusal", async () => {
     const { socket: late, reply } = await talk(port, "late");
     late.destroy();
     return reply === "" ? true : undefined;
@@ -223,6 +214,7 @@ test("SIGTERM reaches it through a shell that execs, as npm starts it; SIGHUP re
 
 for (const [mode, expected] of [
   ["fault", /^Cannot listen at 127\.0\.0\.1:53: another process has the port\n$/],
+  ["apply-fault", /^Cannot listen at ::1:53: another process has the port\n$/],
   ["main-fault", /^Cannot read the folder \/nowhere: it is not there\n$/],
   ["die-early", /^Cannot start: a data process ended 5 times before it was ready; its messages are above\n$/],
 ] as const) {
@@ -232,6 +224,21 @@ for (const [mode, expected] of [
     assert.match(service.stderr, expected);
   });
 }
+
+test("cannot start with a config stream either: it does not wait for processes that will not come up", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "fairway-"));
+  const path = join(folder, "config.sock");
+  await using server = new ConfigServer({ select: () => () => true });
+  await server.listen(path);
+  server.publish([zone("a")]);
+  await using service = start("--workers", "1", "--config-socket", path, "--mode", "apply-fault");
+  await service.line("data process ended");
+  const since = performance.now();
+  assert.equal((await service.closed).code, 1);
+  assert.ok(performance.now() - since < 5_000, "half of what a start may take");
+  assert.equal(service.stderr, "Cannot listen at ::1:53: another process has the port\n");
+  rmSync(folder, { recursive: true });
+});
 
 test("wrong options: every sentence, exit code 2", async () => {
   await using service = start("--workers", "0", "--port", "x");
@@ -248,9 +255,6 @@ test("admin port taken: one sentence and exit code 1", async () => {
   assert.equal(service.stderr, `Cannot open the admin endpoint at 127.0.0.1:${port}: another process has the port\n`);
   holder.close();
 });
-
-const zone = (name: string, text = ""): Entry =>
-  toEntry(`zone/default/${name}`, { kind: "zone", origin: `${name}.`, text, backends: [] });
 
 test("configuration: to every data process, acknowledged with rejections, observed, labelled, commanded, and kept over a crash", async () => {
   const folder = mkdtempSync(join(tmpdir(), "fairway-"));
@@ -292,5 +296,10 @@ test("configuration: to every data process, acknowledged with rejections, observ
   assert.equal(await service.metric("fairway_config_last_reload_success"), 1);
   service.child.kill("SIGTERM");
   assert.equal((await service.closed).code, 0);
+  assert.deepEqual(
+    service.lines.filter(({ event }) => event.startsWith("config stream lost")),
+    [],
+    "a stop is no loss",
+  );
   rmSync(folder, { recursive: true });
 });

@@ -136,8 +136,9 @@ export class ConfigClient implements AsyncDisposable {
     const { reconnect, onDisconnected } = this.#options;
     const wasConnected = this.#isConnected;
     this.#isConnected = false;
+    if (this.#closed) return;
     if (wasConnected) onDisconnected?.(reason);
-    if (this.#closed || reconnect === undefined) return;
+    if (reconnect === undefined) return;
     this.#retry = setTimeout(() => this.#open(), backoffMs(reconnect, this.#attempt, Math.random()));
     this.#attempt += 1;
   }

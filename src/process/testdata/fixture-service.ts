@@ -20,7 +20,7 @@ const service = defineService({
     mode: {
       type: "string",
       default: "serve",
-      choices: ["serve", "die-early", "fault", "throw", "main-fault", "hold"],
+      choices: ["serve", "die-early", "fault", "throw", "apply-fault", "main-fault", "hold"],
       help: "How it behaves.",
     },
   },
@@ -65,6 +65,7 @@ const service = defineService({
     await once(server, "listening");
     return {
       apply({ upsert }) {
+        if (options.mode === "apply-fault") throw new StartFault("Cannot listen at ::1:53: another process has the port");
         for (const { key, version, value } of upsert) {
           if (value.kind === "zone") metrics.zones.add(metrics.zones.seriesOf([value.origin]), 1);
           observe({ key, version, state: "bound" });
