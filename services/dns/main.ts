@@ -99,24 +99,28 @@ export const service = defineService({
       );
       tlsOptions.tls = { port: options.tlsPort, server: building.use(createServer(tls, certificates, segment.secret)) };
     }
-    const listeners = building.use(
-      new DnsListeners(tcp, responder, {
-        hosts: checkBind(options),
-        port: options.port,
-        maxConnections: options.maxConnections,
-        ...tlsOptions,
-      }),
-    );
     const table = new ZoneTable((endpoint, checks) => {
       const key = targetKey(endpoint, checks);
       return key === "" ? -1 : health.claim(key);
     });
     const stack = building.move();
+    const listen = (): DnsListeners =>
+      stack.use(
+        new DnsListeners(tcp, responder, {
+          hosts: checkBind(options),
+          port: options.port,
+          maxConnections: options.maxConnections,
+          ...tlsOptions,
+        }),
+      );
+    let listeners: DnsListeners | undefined;
     return {
       apply(update) {
         const rejected = table.apply(update);
         const zones = [...table.zones.values()];
         authority.replace(compileZones(zones, ({ origin }) => zoneNumber(metrics, formatName(origin))));
+        // Not before there are zones: the kernel gives queries to a listener at once, and they would be refused.
+        listeners ??= listen();
         // One process speaks for all: the gauge is their sum.
         if (index === 0) {
           for (const zone of zones) {
@@ -126,7 +130,7 @@ export const service = defineService({
         }
         return rejected;
       },
-      drain: () => listeners.drain(() => 0),
+      drain: async () => listeners?.drain(() => 0),
       [Symbol.asyncDispose]: () => stack.disposeAsync(),
     };
   },
