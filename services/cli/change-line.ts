@@ -1,7 +1,11 @@
-/** The lines that `up` prints when the configuration changes: what changed and how soon it was live, or why it was not taken. */
+/**
+ * The lines that `up` prints: what changed in the configuration and how soon it was live, or why it was not taken; and which
+ * service ended.
+ */
 import { formatFault } from "#src/config/source/snapshot.ts";
 import type { SourceFault } from "#src/config/source/snapshot.ts";
 import type { Liveness } from "#src/config/stream/server.ts";
+import type { ServiceEnd } from "#src/process/supervisor.ts";
 
 /** `httproute/default/shop` as a person would say it. */
 export function describeKey(key: string): string {
@@ -29,4 +33,11 @@ export function newFaults(before: readonly SourceFault[], now: readonly SourceFa
     .map(formatFault)
     .filter((fault) => !known.has(fault))
     .map((fault) => `${fault}; the old one goes on serving`);
+}
+
+/** One line for a service whose main has ended without being asked to. */
+export function describeEnd({ name, code, signal, restartInMs }: ServiceEnd): string {
+  const how = signal === null ? `ended with code ${code}` : `was ended by ${signal}`;
+  const when = restartInMs === 0 ? "now" : `in ${Math.round(restartInMs)} ms`;
+  return `${name} ${how}: it starts again ${when}`;
 }

@@ -8,7 +8,7 @@ import { StartFault } from "#src/process/fault.ts";
 import { checkRequirements } from "#src/process/requirements.ts";
 import { handleSignals } from "#src/process/stop-signals.ts";
 import { type SupervisedService, Supervisor } from "#src/process/supervisor.ts";
-import { describeChange, newFaults } from "./change-line.ts";
+import { describeChange, describeEnd, newFaults } from "./change-line.ts";
 import { type Configuration, WatchedConfiguration } from "./configuration.ts";
 import { DEMO_DIRECTORY, DemoOrigins, writeDemoSecret } from "./demo.ts";
 import { RuntimeDirectory } from "./runtime-directory.ts";
@@ -78,6 +78,7 @@ export const up = defineCommand({
         socket,
       ),
       onLine: (line) => console.log(line),
+      onEnd: (end) => console.log(describeEnd(end)),
     });
     const startedAt = performance.now();
     await Promise.race([supervisor.start(), stop.promise]);

@@ -57,6 +57,17 @@ export function processMetrics(pids: () => readonly number[]): readonly Collecte
   ];
 }
 
+/** Starts of the service's main after its first. */
+export function restartMetric(restarts: number): CollectedMetric {
+  return {
+    type: "counter",
+    name: "fairway_service_restarts_total",
+    help: "How often fairway up has started this service again after its main had ended.",
+    labels: [],
+    collect: () => single(restarts),
+  };
+}
+
 /** `ports`: those that the service listens at, asked anew each time. */
 export function tcpSocketMetric(ports: () => ReadonlySet<number>): CollectedMetric {
   return {

@@ -1,5 +1,5 @@
 /** What a main answers at its admin endpoint. */
-import { buildInfoMetric, processMetrics, tcpSocketMetric } from "#src/metrics/collected.ts";
+import { buildInfoMetric, processMetrics, restartMetric, tcpSocketMetric } from "#src/metrics/collected.ts";
 import type { MetricLayout } from "#src/metrics/layout.ts";
 import type { CollectedMetric, MetricsText } from "#src/metrics/registry.ts";
 import type { SlotReader } from "#src/metrics/slot-reader.ts";
@@ -15,6 +15,8 @@ export interface MainState {
 export interface MainParts {
   readonly name: string;
   readonly state: MainState;
+  /** How often a supervisor has started the service again. */
+  readonly restarts: number;
   readonly unready: () => string | undefined;
   readonly relay: ConfigRelay;
   readonly processes: DataProcesses;
@@ -26,7 +28,7 @@ export interface MainParts {
 }
 
 export function addMainPaths(admin: AdminServer, parts: MainParts): void {
-  const { name, state, relay, processes } = parts;
+  const { name, state, restarts, relay, processes } = parts;
   admin.add("/livez", () => text(200, "alive"));
   admin.add("/readyz", () => {
     const reason = unreadyReason(parts);
@@ -44,6 +46,7 @@ export function addMainPaths(admin: AdminServer, parts: MainParts): void {
       phase: state.phase,
       unready: unreadyReason(parts) ?? null,
       pid: process.pid,
+      restarts,
       uptimeSeconds: Math.round(process.uptime()),
       processes: processes.status,
       config: { connected: relay.isConnected, ...relay.status },
@@ -60,10 +63,11 @@ function unreadyReason({ state, relay, processes, unready }: MainParts): string 
 
 /** Loaded when first asked for: the Prometheus client costs every start 50 ms. */
 async function openRegistry(parts: MainParts): Promise<MetricsText> {
-  const { name, relay, processes, layout, reader, tcpPorts, collected } = parts;
+  const { name, restarts, relay, processes, layout, reader, tcpPorts, collected } = parts;
   const { createRegistry } = await import("#src/metrics/registry.ts");
   return createRegistry(layout, reader, [
     buildInfoMetric(name, VERSION),
+    restartMetric(restarts),
     ...processMetrics(() => [process.pid, ...processes.pids]),
     tcpSocketMetric(tcpPorts),
     ...relay.metrics(),

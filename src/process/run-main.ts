@@ -14,7 +14,7 @@ export async function runMain<O extends Options, M extends MetricDeclarations>(
   definition: ServiceDefinition<O, M>,
   argv: readonly string[],
 ): Promise<number> {
-  takeSupervisor(process.env);
+  const restarts = takeSupervisor(process.env);
   const { name, help } = definition;
   const program = { name: `fairway-${name}`, environmentName: name, help, version: VERSION };
   const command = { name, help, arguments: [], options: optionsOf(definition), run: () => Promise.resolve(0) };
@@ -29,5 +29,5 @@ export async function runMain<O extends Options, M extends MetricDeclarations>(
     throw new Error(`Cannot run ${program.name}: an option has no value`);
   }
   process.title = program.name;
-  return new ServiceMain(definition, options).run();
+  return new ServiceMain(definition, options, restarts).run();
 }

@@ -34,6 +34,7 @@ export type ServiceOptionValues<O extends Options> = OptionValues<O> &
 export class ServiceMain<O extends Options, M extends MetricDeclarations> {
   readonly #definition: ServiceDefinition<O, M>;
   readonly #options: ServiceOptionValues<O>;
+  readonly #restarts: number;
   readonly #log: Logger;
   readonly #layout: MetricLayout;
   readonly #segment: Segment;
@@ -50,10 +51,12 @@ export class ServiceMain<O extends Options, M extends MetricDeclarations> {
   #part: MainPart = { [Symbol.asyncDispose]: () => Promise.resolve() };
   #processes: DataProcesses | undefined;
 
-  constructor(definition: ServiceDefinition<O, M>, options: ServiceOptionValues<O>) {
+  /** `restarts`: how often a supervisor has started the service again. */
+  constructor(definition: ServiceDefinition<O, M>, options: ServiceOptionValues<O>, restarts: number) {
     const { name } = definition;
     this.#definition = definition;
     this.#options = options;
+    this.#restarts = restarts;
     this.#log = createLogger({ level: options.logLevel, fields: { service: name } });
     this.#layout = layoutService(definition.metrics);
     this.#segment = createSegment(name, options.workers, this.#layout, definition.memory?.(options));
@@ -147,6 +150,7 @@ export class ServiceMain<O extends Options, M extends MetricDeclarations> {
     addMainPaths(this.#admin, {
       name,
       state: this.#state,
+      restarts: this.#restarts,
       unready: () => this.#part.unready?.(),
       collected: () => this.#part.collected ?? [],
       relay: this.#relay,

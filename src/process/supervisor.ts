@@ -127,7 +127,7 @@ export class Supervisor implements AsyncDisposable {
       stdio: ["ignore", "pipe", "pipe", "ipc"],
       // A Ctrl-C at the terminal is for the supervisor, which then stops the services.
       detached: true,
-      env: { ...process.env, ...compileCacheEnvironment(process.env), ...supervisorEnvironment() },
+      env: { ...process.env, ...compileCacheEnvironment(process.env), ...supervisorEnvironment(tree.restarts) },
     });
     tree.child = child;
     createInterface({ input: child.stdout! }).on("line", (line) => this.#options.onLine(line));
