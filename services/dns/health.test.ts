@@ -1,7 +1,7 @@
 /** Names that are a Backend's addresses: probed by the real service, answered by all of its data processes. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { type AddressInfo, createServer, type Server } from "node:net";
+import { createServer, type Server } from "node:net";
 import { after, before, test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import type { EndpointConfig, Entry, HealthCheckConfig } from "#src/config/model.ts";
@@ -23,11 +23,10 @@ let ports: readonly number[];
 let service: ServiceProcess;
 let port: number;
 
-async function listen(address: string, at: number): Promise<number> {
+async function listen(address: string, at: number): Promise<void> {
   const server = createServer((socket) => socket.destroy()).listen(at, address);
   await once(server, "listening");
   backends.set(address, server);
-  return (server.address() as AddressInfo).port;
 }
 
 async function stop(address: string): Promise<void> {
@@ -50,8 +49,8 @@ const zone = (health: HealthCheckConfig): Entry => {
 };
 
 before(async () => {
-  ports = [];
-  for (const address of ADDRESSES) ports = [...ports, await listen(address, 0)];
+  ports = [await freePort(), await freePort(), await freePort()];
+  for (const [index, address] of ADDRESSES.entries()) await listen(address, ports[index]!);
   stack.defer(() => {
     for (const server of backends.values()) server.close();
   });

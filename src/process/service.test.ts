@@ -13,6 +13,7 @@ import { toEntry } from "#src/config/stream/entry.ts";
 import type { ObservedFrame } from "#src/config/stream/frame.ts";
 import { ConfigServer } from "#src/config/stream/server.ts";
 import { until } from "#src/testing/until.ts";
+import { freePort } from "#src/testing/service-process.ts";
 
 const FIXTURE = join(import.meta.dirname, "testdata", "fixture-service.ts");
 
@@ -69,15 +70,6 @@ const zone = (name: string, text = ""): Entry =>
 
 const start = (...args: string[]): Running =>
   new Running(spawn(process.execPath, ["--no-warnings", FIXTURE, ...args], { stdio: ["ignore", "pipe", "pipe"] }));
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
 
 /** A connection; what it is sent back. */
 async function talk(port: number, text: string): Promise<{ socket: Socket; reply: string }> {

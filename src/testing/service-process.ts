@@ -1,8 +1,9 @@
 /** A service started as a program of its own, configured over a config stream, for integration tests. */
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -11,14 +12,27 @@ import { ConfigServer, type Liveness } from "#src/config/stream/server.ts";
 
 const START_MS = 15_000;
 
-/** A TCP port that is free on loopback now, and for UDP most likely too. */
+/** Below the ports that the kernel gives to outgoing connections (from 32768), and above those of services and demos. */
+const [FIRST_PORT, LAST_PORT] = [20_000, 32_767];
+
+/**
+ * A TCP port that is free on loopback now, and for UDP most likely too. Between this and the test's own use of it no
+ * connection of another program can get it, since the kernel has none of this range to give.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
+  for (;;) {
+    const port = randomInt(FIRST_PORT, LAST_PORT + 1);
+    const server = createServer().listen(port, "127.0.0.1");
+    try {
+      await once(server, "listening");
+    } catch (error) {
+      if (error instanceof Error && "code" in error && error.code === "EADDRINUSE") continue;
+      throw error;
+    }
+    server.close();
+    await once(server, "close");
+    return port;
+  }
 }
 
 export class ServiceProcess implements AsyncDisposable {
