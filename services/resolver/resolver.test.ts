@@ -42,21 +42,11 @@ before(async () => {
     `dead.test=127.0.0.1@${deadPort}`,
     `dead.test=::1@${deadPort}`,
   ];
-  const started = await Promise.all([
-    ServiceProcess.start("dns", [`--port=${dnsPort}`], [zone, root]),
-    ServiceProcess.start(
-      "resolver",
-      [
-        `--port=${port}`,
-        `--stub=${stubs.join(",")}`,
-        `--root-servers=::1@${dnsPort},127.0.0.1@${dnsPort}`,
-        "--allow=127.0.0.0/8",
-      ],
-      [],
-    ),
-  ]);
-  for (const service of started) stack.use(service);
-  resolver = started[1];
+  // One after the other: of two at once, one that fails would leave the other behind.
+  stack.use(await ServiceProcess.start("dns", [`--port=${dnsPort}`], [zone, root]));
+  const roots = `--root-servers=::1@${dnsPort},127.0.0.1@${dnsPort}`;
+  const options = [`--port=${port}`, `--stub=${stubs.join(",")}`, roots, "--allow=127.0.0.0/8"];
+  resolver = stack.use(await ServiceProcess.start("resolver", options, []));
 });
 after(() => stack.disposeAsync());
 
