@@ -274,11 +274,19 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const startAll = (): Map<Service, Load> => new Map(SERVICES.map((service) => [service, service.load()]));
+/** A load on every service at once; ended with the test, however that ends. */
+class Loads implements AsyncDisposable {
+  readonly #loads = SERVICES.map((service) => [service, service.load()] as const);
 
-async function stopAll(loads: Map<Service, Load>): Promise<Map<Service, LoadReport>> {
-  const reports = [...loads].map(async ([service, load]) => [service, await load.stop()] as const);
-  return new Map(await Promise.all(reports));
+  async stop(): Promise<Map<Service, LoadReport>> {
+    return new Map(
+      await Promise.all(this.#loads.map(async ([service, load]) => [service, await load.stop()] as const)),
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#loads.map(([, load]) => load[Symbol.asyncDispose]()));
+  }
 }
 
 const REQUESTS: Readonly<Record<string, string>> = {
@@ -312,9 +320,9 @@ function assertUnharmed(reports: Map<Service, LoadReport>, hit?: Service): void 
 
 test("all four carry load without an error", async () => {
   for (const service of SERVICES) await serveFresh(service);
-  const loads = startAll();
+  await using loads = new Loads();
   await progress();
-  assertUnharmed(await stopAll(loads));
+  assertUnharmed(await loads.stop());
   const all = await places();
   await until("the end of all connections", async () => {
     const atOrigin = await promisify(origin.getConnections.bind(origin))();
@@ -340,7 +348,7 @@ for (const service of SERVICES) {
       const { pid: victim, restarts } = processes[index]!;
       const exits = 'fairway_data_process_exits_total{reason="crash"}';
       const counted = await metricOf(service, exits);
-      const loads = startAll();
+      await using loads = new Loads();
       await progress();
       const clients = await openClients(service);
       const other = processes[1 - index]!.pid;
@@ -364,7 +372,7 @@ for (const service of SERVICES) {
       assert.deepEqual(now[1 - index], processes[1 - index]);
       assert.equal(await metricOf(service, exits), counted + 1);
       await progress();
-      const reports = await stopAll(loads);
+      const reports = await loads.stop();
       assertUnharmed(reports, service);
       const report = reports.get(service)!;
       assert.partialDeepStrictEqual(report, { wrong: 0, refused: 0 });
@@ -378,7 +386,7 @@ for (const service of SERVICES) {
 for (const service of SERVICES) {
   test(`the main of ${service.name} is killed`, async () => {
     const { pid, processes, restarts } = await steady(service, "steady", () => true);
-    const loads = startAll();
+    await using loads = new Loads();
     await progress();
     process.kill(pid, "SIGKILL");
     await until(
@@ -392,7 +400,7 @@ for (const service of SERVICES) {
     assert.equal(await metricOf(service, "fairway_service_restarts_total"), restarts + 1);
     await serveFresh(service);
     await progress();
-    const reports = await stopAll(loads);
+    const reports = await loads.stop();
     assertUnharmed(reports, service);
     assert.equal(reports.get(service)!.wrong, 0);
     await nothingLeft();
