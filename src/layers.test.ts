@@ -45,7 +45,12 @@ const LAYERS: Readonly<Record<string, number>> = {
   "src/plane": 5.5,
   "src/testing": 6,
   services: 7,
-  loadtest: 7,
+  "loadtest/measure": 7.1,
+  "loadtest/load": 7.1,
+  "loadtest/run": 7.2,
+  "loadtest/peers": 7.3,
+  "loadtest/bench": 7.4,
+  loadtest: 7.5,
 };
 
 const PURE = 3;

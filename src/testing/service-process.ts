@@ -1,8 +1,8 @@
-/** A service started as a program of its own, configured over a config stream, for integration tests. */
+/** A service started as a program of its own, configured over a config stream, for integration tests and benches. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { chownSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -35,6 +35,17 @@ export async function freePort(): Promise<number> {
   }
 }
 
+export interface ServiceProcessOptions {
+  /** A program and its arguments that become the service by exec: `taskset -c 0`. */
+  readonly launcher?: readonly string[];
+  /** The user it runs as; who sets it is root. */
+  readonly uid?: number;
+  /** Variables beside those of this process. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** How long it may take to become ready. Default 15,000. */
+  readonly startMs?: number;
+}
+
 export class ServiceProcess implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #server: ConfigServer;
@@ -57,7 +68,12 @@ export class ServiceProcess implements AsyncDisposable {
   }
 
   /** Starts `services/NAME/main.ts` with one worker; resolves when it is ready. */
-  static async start(name: string, args: readonly string[], entries: readonly Entry[]): Promise<ServiceProcess> {
+  static async start(
+    name: string,
+    args: readonly string[],
+    entries: readonly Entry[],
+    { launcher = [], uid, environment, startMs = START_MS }: ServiceProcessOptions = {},
+  ): Promise<ServiceProcess> {
     const folder = mkdtempSync(join(tmpdir(), `fairway-${name}-`));
     const socket = join(folder, "config");
     const server = new ConfigServer({ select: () => () => true });
@@ -65,11 +81,15 @@ export class ServiceProcess implements AsyncDisposable {
     server.publish(entries);
     const main = join(import.meta.dirname, "../../services", name, "main.ts");
     const frame = ["--workers=1", "--admin-port=0", `--config-socket=${socket}`];
-    const child = spawn(process.execPath, ["--no-warnings", main, ...frame, ...args], {
+    if (uid !== undefined) for (const path of [folder, socket]) chownSync(path, uid, uid);
+    const command = [...launcher, process.execPath, "--no-warnings", main, ...frame, ...args];
+    const child = spawn(command[0]!, command.slice(1), {
       stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...environment },
+      ...(uid === undefined ? {} : { uid, gid: uid }),
     });
     const service = new ServiceProcess(child, server, folder);
-    const timer = setTimeout(() => child.kill("SIGKILL"), START_MS);
+    const timer = setTimeout(() => child.kill("SIGKILL"), startMs);
     try {
       await service.#admin.promise;
       return service;
@@ -79,6 +99,16 @@ export class ServiceProcess implements AsyncDisposable {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** The main's; its data processes are its children. */
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
+  /** What was written to standard error so far. */
+  get errors(): string {
+    return this.#errors;
   }
 
   /** Makes this the configuration and waits until the service has taken it. */

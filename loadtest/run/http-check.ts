@@ -1,0 +1,32 @@
+/** What HTTP contenders must answer: status and exact bytes, and from the cache what is in the cache. */
+import type { Origin } from "../peers/origin.ts";
+import type { Check } from "./cpu-contender.ts";
+
+/** Asks once before the load and once after it: faults when the answer is not the origin's body. */
+export function bodyCheck(url: string, origin: Origin): Check {
+  return async () => {
+    const before = await bodyFaults(url, origin);
+    return async () => [...before, ...(await bodyFaults(url, origin))];
+  };
+}
+
+/** The same where each answer after the first must be a hit: the origin is then asked for nothing. */
+export function hitCheck(url: string, origin: Origin): Check {
+  const checkBody = bodyCheck(url, origin);
+  return async () => {
+    const finish = await checkBody();
+    const before = await origin.counts();
+    return async () => {
+      const faults = await finish();
+      const misses = (await origin.counts()).requests - before.requests;
+      return misses === 0 ? faults : [...faults, `${misses} requests went to the origin instead of the cache`];
+    };
+  };
+}
+
+async function bodyFaults(url: string, { body }: Origin): Promise<readonly string[]> {
+  const response = await fetch(url);
+  const bytes = Buffer.from(await response.arrayBuffer());
+  if (response.status !== 200) return [`status ${response.status}`];
+  return bytes.equals(body) ? [] : [`a body of ${bytes.length} bytes that is not the origin's`];
+}

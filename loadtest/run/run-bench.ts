@@ -1,0 +1,50 @@
+/** Runs one bench: starts the contenders, warms them up, and measures them in turn, round after round. */
+import { foreignShare, readMachineUse } from "../measure/machine-use.ts";
+import type { Bench, Contender, Sample } from "./bench.ts";
+import type { Progress } from "./progress.ts";
+import { type BenchResult, type Round, summarize } from "./result.ts";
+import { type Cores, TestBed } from "./test-bed.ts";
+
+export interface RunOptions {
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly cores: Cores;
+  /** Ends the run: it then throws. */
+  readonly signal: AbortSignal;
+  readonly progress: Progress;
+}
+
+const WARM_UP_SECONDS = 2;
+
+export async function runBench(bench: Bench, options: RunOptions): Promise<BenchResult> {
+  const { rounds, seconds, cores, signal, progress } = options;
+  await using bed = new TestBed(cores, signal);
+  progress.say(`${bench.name}: starting`);
+  const contenders = await bench.prepare(bed);
+  const warmUp = Math.min(seconds, WARM_UP_SECONDS);
+  for (const contender of contenders) {
+    progress.say(`${bench.name}: warming up ${contender.name}`);
+    await measure(contender, warmUp, signal);
+  }
+  const done: Round[] = [];
+  let foreign = 0;
+  for (let round = 1; round <= rounds; round++) {
+    const before = readMachineUse([cores.server, cores.load]);
+    const samples = new Map<string, Sample>();
+    for (const contender of contenders) {
+      progress.say(`${bench.name}: round ${round} of ${rounds}, ${contender.name}`);
+      samples.set(contender.name, await measure(contender, seconds, signal));
+    }
+    foreign = Math.max(foreign, foreignShare(before, readMachineUse([cores.server, cores.load])));
+    done.push(samples);
+  }
+  progress.clear();
+  return summarize(bench, done, foreign);
+}
+
+async function measure(contender: Contender, seconds: number, signal: AbortSignal): Promise<Sample> {
+  signal.throwIfAborted();
+  const sample = await contender.measure(seconds);
+  signal.throwIfAborted();
+  return sample;
+}
