@@ -1,7 +1,24 @@
 /** Every bench, in the order in which `all` runs them. */
 import type { Bench } from "../run/bench.ts";
 import { dnsAuth } from "./dns-auth.ts";
+import { dnsRecursiveHot } from "./dns-recursive-hot.ts";
+import { ffi } from "./ffi.ts";
 import { httpHit100k, httpHit1k } from "./http-hit.ts";
+import { httpHitH2, httpHitTls } from "./http-hit-tls.ts";
+import { l4Bulk, l4Conn } from "./l4.ts";
 import { l7 } from "./l7.ts";
+import { udp } from "./udp.ts";
 
-export const BENCHES: readonly Bench[] = [dnsAuth, httpHit1k, httpHit100k, l7];
+export const BENCHES: readonly Bench[] = [
+  ffi,
+  dnsAuth,
+  dnsRecursiveHot,
+  httpHit1k,
+  httpHit100k,
+  httpHitTls,
+  httpHitH2,
+  l7,
+  l4Bulk,
+  l4Conn,
+  udp,
+];

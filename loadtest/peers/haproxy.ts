@@ -28,3 +28,11 @@ backend origin
   mode http
   server one 127.0.0.1:${origin}
 `;
+/** Spliced both ways: splice-auto was seen not to splice. */
+export const haproxyTcp = (port: number, origin: number): string => `listen bench
+  mode tcp
+  option splice-request
+  option splice-response
+  bind 127.0.0.1:${port}
+  server one 127.0.0.1:${origin}
+`;

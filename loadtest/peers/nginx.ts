@@ -14,6 +14,8 @@ export interface NginxOptions {
   readonly http?: string;
   /** Of the stream block. */
   readonly stream?: string;
+  /** Default: it accepts connections at `port`. */
+  readonly isReady?: () => Promise<boolean>;
 }
 
 const STREAM_MODULE = "/usr/lib/nginx/modules/ngx_stream_module.so";
@@ -35,7 +37,8 @@ ${inner}
 }
 `;
 
-export async function startNginx(bed: TestBed, { name, core, port, http, stream }: NginxOptions): Promise<Peer> {
+export async function startNginx(bed: TestBed, options: NginxOptions): Promise<Peer> {
+  const { name, core, port, http, stream, isReady = () => accepts(port) } = options;
   const folder = join(bed.folder, name);
   mkdirSync(folder);
   const user = process.getuid?.() === 0 ? "user root;\n" : "";
@@ -48,7 +51,7 @@ ${http === undefined ? "" : httpBlock(folder, http)}
 ${stream === undefined ? "" : `stream {\n  access_log off;\n${stream}\n}\n`}`;
   const file = bed.write(`${name}.conf`, configuration);
   const command = ["nginx", "-c", file, "-e", `${folder}/log`];
-  return bed.use(await Peer.start({ command, core, isReady: () => accepts(port) }));
+  return bed.use(await Peer.start({ command, core, isReady }));
 }
 
 /** A cache in front of an origin, as `proxy_cache` is usually set up. `listen` is what follows that word. */

@@ -1,5 +1,6 @@
 /** The origin of HTTP benches: nginx on the load's core, with one body, and the count of what it was asked. */
 import { freePort } from "#src/testing/service-process.ts";
+import { makeBody } from "../load/body.ts";
 import type { TestBed } from "../run/test-bed.ts";
 import { startNginx } from "./nginx.ts";
 
@@ -24,15 +25,6 @@ export interface OriginOptions {
 
 /** Longest word of nginx's configuration. */
 const MAX_WORD = 4000;
-const ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789";
-
-/** A body in which a byte at a wrong place shows. */
-export function makeBody(bytes: number): Buffer {
-  const body = Buffer.alloc(bytes);
-  for (let index = 0; index < bytes; index++)
-    body[index] = ALPHABET.charCodeAt((index + (index >> 5)) % ALPHABET.length);
-  return body;
-}
 
 export async function startOrigin(bed: TestBed, { bodyBytes, closes = false }: OriginOptions): Promise<Origin> {
   const [port, statusPort] = [await freePort(), await freePort()];

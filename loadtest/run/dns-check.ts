@@ -19,3 +19,12 @@ async function answerFaults(port: number): Promise<readonly string[]> {
   const isRight = answer.length === 1 && answer[0]!.startsWith(`${name} `) && answer[0]!.endsWith(` A ${address}`);
   return isRight ? [] : [`${JSON.stringify(answer)} to ${name}`];
 }
+
+/** Whether there is a right answer now. */
+export async function isAnswering(port: number): Promise<boolean> {
+  try {
+    return (await answerFaults(port)).length === 0;
+  } catch {
+    return false;
+  }
+}
