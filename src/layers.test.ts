@@ -46,7 +46,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   "src/testing": 6,
   services: 7,
   "loadtest/measure": 7.1,
-  "loadtest/load": 7.1,
+  "loadtest/generators": 7.1,
   "loadtest/run": 7.2,
   "loadtest/peers": 7.3,
   "loadtest/bench": 7.4,

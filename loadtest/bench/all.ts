@@ -5,8 +5,11 @@ import { dnsRecursiveHot } from "./dns-recursive-hot.ts";
 import { ffi } from "./ffi.ts";
 import { httpHit100k, httpHit1k } from "./http-hit.ts";
 import { httpHitH2, httpHitTls } from "./http-hit-tls.ts";
+import { idle } from "./idle.ts";
 import { l4Bulk, l4Conn } from "./l4.ts";
 import { l7 } from "./l7.ts";
+import { reload } from "./reload.ts";
+import { start } from "./start.ts";
 import { udp } from "./udp.ts";
 
 export const BENCHES: readonly Bench[] = [
@@ -21,4 +24,7 @@ export const BENCHES: readonly Bench[] = [
   l4Bulk,
   l4Conn,
   udp,
+  idle,
+  start,
+  reload,
 ];

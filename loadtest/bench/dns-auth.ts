@@ -1,7 +1,7 @@
 /** Authoritative DNS over UDP: 10,000 names, each asked in turn. */
 import { freePort } from "#src/testing/service-process.ts";
-import { runDnsperf } from "../load/dnsperf.ts";
-import { makeQuestions, makeZone, ZONE_ORIGIN } from "../load/zone.ts";
+import { runDnsperf } from "../generators/dnsperf.ts";
+import { makeQuestions, makeZone, ZONE_ORIGIN } from "../generators/zone.ts";
 import { startFairway } from "../peers/fairway.ts";
 import { startNsd } from "../peers/nsd.ts";
 import type { Bench } from "../run/bench.ts";

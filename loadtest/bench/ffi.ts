@@ -1,10 +1,10 @@
 /** What a system call through `node:ffi` costs above the same call in C. */
 import { join } from "node:path";
-import { runProgram } from "../load/run-program.ts";
+import { runProgram } from "../generators/run-program.ts";
 import { launcherOn } from "../peers/peer.ts";
 import type { Bench, Contender } from "../run/bench.ts";
 
-const LOAD = join(import.meta.dirname, "../load");
+const LOAD = join(import.meta.dirname, "../generators");
 
 export const ffi: Bench = {
   name: "ffi",

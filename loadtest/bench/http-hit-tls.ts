@@ -2,9 +2,9 @@
 import { createCertificate } from "#src/net/self-signed.ts";
 import { formatYaml } from "#src/resource/yaml.ts";
 import { freePort } from "#src/testing/service-process.ts";
-import { runH2load } from "../load/h2load.ts";
-import type { LoadResult } from "../load/load-result.ts";
-import { runWrk } from "../load/wrk.ts";
+import { runH2load } from "../generators/h2load.ts";
+import type { LoadResult } from "../generators/load-result.ts";
+import { runWrk } from "../generators/wrk.ts";
 import { gatewayFiles, startFairway } from "../peers/fairway.ts";
 import { nginxCache, startNginx } from "../peers/nginx.ts";
 import { type Origin, startOrigin } from "../peers/origin.ts";

@@ -1,6 +1,6 @@
 /** A hit in the cache over HTTP/1.1: 1 KiB, and 100 KiB. */
 import { freePort } from "#src/testing/service-process.ts";
-import { runWrk } from "../load/wrk.ts";
+import { runWrk } from "../generators/wrk.ts";
 import { gatewayFiles, startFairway } from "../peers/fairway.ts";
 import { nginxCache, startNginx } from "../peers/nginx.ts";
 import { type Origin, startOrigin } from "../peers/origin.ts";

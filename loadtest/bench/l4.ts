@@ -1,7 +1,7 @@
 /** The TCP relay: bulk by the gigabyte, and a connection for each request. */
 import { freePort } from "#src/testing/service-process.ts";
-import { runBulk } from "../load/bulk.ts";
-import { runWrk } from "../load/wrk.ts";
+import { runBulk } from "../generators/bulk.ts";
+import { runWrk } from "../generators/wrk.ts";
 import { gatewayFiles, startFairway } from "../peers/fairway.ts";
 import { haproxyTcp, startHaproxy } from "../peers/haproxy.ts";
 import { type Origin, startOrigin } from "../peers/origin.ts";

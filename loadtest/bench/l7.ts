@@ -1,6 +1,6 @@
 /** Forwarding over HTTP/1.1 with pooled connections to the origin: 1 KiB. */
 import { freePort } from "#src/testing/service-process.ts";
-import { runWrk } from "../load/wrk.ts";
+import { runWrk } from "../generators/wrk.ts";
 import { gatewayFiles, startFairway } from "../peers/fairway.ts";
 import { haproxyHttp, startHaproxy } from "../peers/haproxy.ts";
 import { nginxProxy, startNginx } from "../peers/nginx.ts";

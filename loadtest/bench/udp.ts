@@ -1,7 +1,7 @@
 /** The UDP relay: questions and answers of four clients through it to one server. */
 import { freePort } from "#src/testing/service-process.ts";
-import { runDnsperf } from "../load/dnsperf.ts";
-import { makeQuestions, makeZone, ZONE_ORIGIN } from "../load/zone.ts";
+import { runDnsperf } from "../generators/dnsperf.ts";
+import { makeQuestions, makeZone, ZONE_ORIGIN } from "../generators/zone.ts";
 import { gatewayFiles, startFairway } from "../peers/fairway.ts";
 import { startNginx } from "../peers/nginx.ts";
 import { startNsd } from "../peers/nsd.ts";

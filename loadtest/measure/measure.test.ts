@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { cpuBetween } from "./cpu-time.ts";
 import { foreignShare, isBusy, parseCoreTicks } from "./machine-use.ts";
+import { parsePss, slopeOf } from "./proportional-set.ts";
 import { parseStat, treeOf } from "./process-table.ts";
 import { spreadOf } from "./statistics.ts";
 
@@ -71,4 +72,11 @@ test("median and spread", () => {
   assert.deepEqual(spreadOf([3, 1, 2]), { median: 2, least: 1, most: 3 });
   assert.deepEqual(spreadOf([4, 1, 2, 3]), { median: 2.5, least: 1, most: 4 });
   assert.throws(() => spreadOf([]), /no values/);
+});
+
+test("the slope of proportional sets", () => {
+  const text = "00400000-7fff rw-p 00000000 00:00 0 [rollup]\nRss:  9000 kB\nPss:  4321 kB\nPss_Dirty: 10 kB\n";
+  assert.equal(parsePss(text), 4321 * 1024);
+  assert.throws(() => parsePss("Rss: 1 kB\n"), /has none/);
+  assert.equal(slopeOf({ count: 5_000, bytes: 1_000_000 }, { count: 15_000, bytes: 5_000_000 }), 400);
 });

@@ -41,28 +41,29 @@ export const gatewayFiles = (
   protocol: "HTTP" | "HTTPS" | "TCP" | "UDP",
   port: number,
   origin: number,
+  name = "bench",
 ): Readonly<Record<string, string>> => ({
-  "bench.yaml": `apiVersion: gateway.networking.k8s.io/v1
+  [`${name}.yaml`]: `apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
-metadata: { name: bench }
+metadata: { name: ${name} }
 spec:
   gatewayClassName: ${engine === "edge" ? "fairway-edge" : "fairway"}
   listeners:
-    - name: bench
+    - name: ${name}
       protocol: ${protocol}
       port: ${port}
 ${protocol === "HTTPS" ? "      tls: { certificateRefs: [{ name: bench-tls }] }\n" : ""}---
 apiVersion: gateway.networking.k8s.io/v1
 kind: ${protocol === "HTTPS" ? "HTTP" : protocol}Route
-metadata: { name: bench }
+metadata: { name: ${name} }
 spec:
-  parentRefs: [{ name: bench }]
+  parentRefs: [{ name: ${name} }]
   rules:
-    - backendRefs: [{ group: fairway.dev, kind: Backend, name: origin }]
+    - backendRefs: [{ group: fairway.dev, kind: Backend, name: ${name} }]
 ---
 apiVersion: fairway.dev/v1alpha1
 kind: Backend
-metadata: { name: origin }
+metadata: { name: ${name} }
 spec:
   endpoints: [{ address: 127.0.0.1, port: ${origin} }]
 `,

@@ -14,6 +14,8 @@ export interface NginxOptions {
   readonly http?: string;
   /** Of the stream block. */
   readonly stream?: string;
+  /** Open at once, at most. Default 4,096. */
+  readonly connections?: number;
   /** Default: it accepts connections at `port`. */
   readonly isReady?: () => Promise<boolean>;
 }
@@ -38,7 +40,7 @@ ${inner}
 `;
 
 export async function startNginx(bed: TestBed, options: NginxOptions): Promise<Peer> {
-  const { name, core, port, http, stream, isReady = () => accepts(port) } = options;
+  const { name, core, port, http, stream, connections = 4096, isReady = () => accepts(port) } = options;
   const folder = join(bed.folder, name);
   mkdirSync(folder);
   const user = process.getuid?.() === 0 ? "user root;\n" : "";
@@ -46,7 +48,7 @@ export async function startNginx(bed: TestBed, options: NginxOptions): Promise<P
 worker_processes 1;
 pid ${folder}/pid;
 error_log ${folder}/log;
-events { worker_connections 4096; }
+events { worker_connections ${connections}; }
 ${http === undefined ? "" : httpBlock(folder, http)}
 ${stream === undefined ? "" : `stream {\n  access_log off;\n${stream}\n}\n`}`;
   const file = bed.write(`${name}.conf`, configuration);

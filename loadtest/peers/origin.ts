@@ -1,6 +1,6 @@
 /** The origin of HTTP benches: nginx on the load's core, with one body, and the count of what it was asked. */
 import { freePort } from "#src/testing/service-process.ts";
-import { makeBody } from "../load/body.ts";
+import { makeBody } from "../generators/body.ts";
 import type { TestBed } from "../run/test-bed.ts";
 import { startNginx } from "./nginx.ts";
 

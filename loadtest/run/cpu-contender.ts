@@ -1,6 +1,6 @@
 /** A contender whose cost is the CPU time of its process tree by operation. */
 import { cpuBetween, readTreeTime } from "../measure/cpu-time.ts";
-import type { LoadResult } from "../load/load-result.ts";
+import type { LoadResult } from "../generators/load-result.ts";
 import type { Contender, Sample } from "./bench.ts";
 
 /** Called before a load; what it gives is called after the load, and tells all that was not right. */

@@ -1,6 +1,6 @@
 /** What DNS contenders must answer. */
 import { askDns } from "#src/testing/dns-question.ts";
-import { SAMPLE_ANSWER } from "../load/zone.ts";
+import { SAMPLE_ANSWER } from "../generators/zone.ts";
 import type { Check } from "./cpu-contender.ts";
 
 /** Asks for one of the zone's names over UDP before the load and after it: faults when the answer is not its address. */

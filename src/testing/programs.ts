@@ -17,6 +17,7 @@ const INSTALL: Readonly<Record<string, string>> = {
   nginx: "apt-get install nginx libnginx-mod-stream",
   nsd: "apt-get install nsd",
   openssl: "apt-get install openssl",
+  prlimit: "apt-get install util-linux",
   promtool: "apt-get install prometheus",
   setpriv: "apt-get install util-linux",
   strace: "apt-get install strace",

@@ -1,4 +1,4 @@
-/** `fairway up` as a program of its own, for integration tests of the command line. */
+/** `fairway up` as a program of its own, for integration tests of the command line and for benches. */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -15,8 +15,14 @@ export class Up implements AsyncDisposable {
   readonly all: string[] = [];
   #wake = (): void => {};
 
-  constructor(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
-    this.child = spawn(process.execPath, ["--no-warnings", MAIN, "up", "--workers", "1", ...args], {
+  /** `launcher`: a program and its arguments that become `up` by exec. */
+  constructor(
+    args: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+    launcher: readonly string[] = [],
+  ) {
+    const command = [...launcher, process.execPath, "--no-warnings", MAIN, "up", "--workers", "1", ...args];
+    this.child = spawn(command[0]!, command.slice(1), {
       stdio: ["ignore", "pipe", "inherit"],
       env: { ...process.env, ...environment },
     });
