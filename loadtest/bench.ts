@@ -1,11 +1,8 @@
 /** `npm run bench`: Fairway against its peers, on this machine, now. loadtest/README.md says how to read it. */
-import { defineCommand, parseCommandLine } from "#src/process/command-line.ts";
-import { failWith, StartFault } from "#src/process/fault.ts";
-import { VERSION } from "#src/process/requirements.ts";
-import { handleSignals } from "#src/process/stop-signals.ts";
+import { defineCommand } from "#src/process/command-line.ts";
 import { formatTable } from "../services/cli/table.ts";
-import { BENCHES } from "./bench/all.ts";
-import type { Bench } from "./run/bench.ts";
+import { BENCHES, selectBench } from "./bench/all.ts";
+import { runProgramMain, untilStopped } from "./run/program-main.ts";
 import { openProgress } from "./run/progress.ts";
 import { formatResult, toJson } from "./run/report.ts";
 import { requirePrograms } from "./run/requirements.ts";
@@ -23,51 +20,26 @@ const bench = defineCommand({
   },
   run: async ({ arguments: [name], options }) => {
     if (name === "list") {
-      console.log(
-        formatTable(
-          ["BENCH", "WHAT"],
-          BENCHES.map((one) => [one.name, one.help]),
-        ),
-      );
+      const rows = BENCHES.map((one) => [one.name, one.help]);
+      console.log(formatTable(["BENCH", "WHAT"], rows));
       return 0;
     }
-    const benches = selectBenches(name!);
+    const benches = name === "all" ? BENCHES : [selectBench(name!)];
     requirePrograms(benches);
     const cores = chooseCores();
     pinSelf(cores);
-    const abort = new AbortController();
-    using _signals = handleSignals({
-      stop: (signal) => abort.abort(new StartFault(`Cannot finish the bench: ${signal}`)),
-      reload: () => {},
+    return untilStopped("bench", async (signal) => {
+      const progress = openProgress(process.stderr);
+      let isRight = true;
+      for (const one of benches) {
+        const result = await runBench(one, { ...options, cores, signal, progress });
+        console.log(`${formatResult(result)}\n`);
+        if (options.json) console.log(toJson(result));
+        isRight &&= result.faults.length === 0;
+      }
+      return isRight ? 0 : 1;
     });
-    const progress = openProgress(process.stderr);
-    let isRight = true;
-    for (const one of benches) {
-      const result = await runBench(one, { ...options, cores, signal: abort.signal, progress });
-      console.log(`${formatResult(result)}\n`);
-      if (options.json) console.log(toJson(result));
-      isRight &&= result.faults.length === 0;
-    }
-    return isRight ? 0 : 1;
   },
 });
 
-function selectBenches(name: string): readonly Bench[] {
-  if (name === "all") return BENCHES;
-  const found = BENCHES.filter((one) => one.name === name);
-  if (found.length === 0) {
-    throw new StartFault(`Cannot run ${name}: there is no such bench. See npm run bench -- list`, 2);
-  }
-  return found;
-}
-
-const PROGRAM = { name: "bench", environmentName: "BENCH", help: bench.help, version: VERSION };
-
-try {
-  const parsed = parseCommandLine(PROGRAM, [bench], process.argv.slice(2), process.env);
-  if (parsed.outcome === "shown") process.stdout.write(parsed.text);
-  else if (parsed.outcome === "faults") throw new StartFault(parsed.sentences.join("\n"), 2);
-  else process.exitCode = await parsed.command.run(parsed.input);
-} catch (error) {
-  failWith(error);
-}
+await runProgramMain(bench, "BENCH");

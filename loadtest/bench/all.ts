@@ -1,4 +1,5 @@
 /** Every bench, in the order in which `all` runs them. */
+import { StartFault } from "#src/process/fault.ts";
 import type { Bench } from "../run/bench.ts";
 import { dnsAuth } from "./dns-auth.ts";
 import { dnsRecursiveHot } from "./dns-recursive-hot.ts";
@@ -28,3 +29,11 @@ export const BENCHES: readonly Bench[] = [
   start,
   reload,
 ];
+
+/** Throws a StartFault (2) when there is none of this name. */
+export function selectBench(name: string): Bench {
+  const found = BENCHES.find((one) => one.name === name);
+  if (found === undefined)
+    throw new StartFault(`Cannot run ${name}: there is no such bench. See npm run bench -- list`, 2);
+  return found;
+}

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { type CpuProfile, functionTimes } from "./cpu-profile.ts";
 import { cpuBetween } from "./cpu-time.ts";
 import { foreignShare, isBusy, parseCoreTicks } from "./machine-use.ts";
 import { parsePss, slopeOf } from "./proportional-set.ts";
 import { parseStat, treeOf } from "./process-table.ts";
 import { spreadOf } from "./statistics.ts";
+import { parseStrace } from "./system-calls.ts";
 
 const stat = (pid: number, parent: number, name = "nginx"): string =>
   `${pid} (${name}) S ${parent} 1 1 0 -1 4194560 100 0 0 0 ${pid} 20 3 4 20 0 1 0 900 1000000 500 18446744073709551615`;
@@ -79,4 +81,34 @@ test("the slope of proportional sets", () => {
   assert.equal(parsePss(text), 4321 * 1024);
   assert.throws(() => parsePss("Rss: 1 kB\n"), /has none/);
   assert.equal(slopeOf({ count: 5_000, bytes: 1_000_000 }, { count: 15_000, bytes: 5_000_000 }), 400);
+});
+
+test("a profile's functions by self time, without what was idle", () => {
+  const frame = (id: number, functionName: string, url = "", lineNumber = -1): CpuProfile["nodes"][number] => ({
+    id,
+    callFrame: { functionName, url, lineNumber },
+  });
+  const profile = {
+    nodes: [frame(1, "(idle)"), frame(2, "send"), frame(3, "", "file:///r/src/a.ts", 6), frame(4, "send")],
+    samples: [1, 2, 3, 4],
+    timeDeltas: [500, 1000, 3000, 4000],
+  };
+  assert.deepEqual(functionTimes(profile, "/r"), [
+    { name: "send", place: "", selfMs: 5, share: 0.625 },
+    { name: "(anonymous)", place: "src/a.ts:7", selfMs: 3, share: 0.375 },
+  ]);
+});
+
+test("the table of strace", () => {
+  const text = `% time     seconds  usecs/call     calls    errors syscall
+------ ----------- ----------- --------- --------- ----------------
+ 60.00    0.120000           1       100        12 recvfrom
+ 40.00    0.080000           1       250           sendto
+------ ----------- ----------- --------- --------- ----------------
+100.00    0.200000           1       350        12 total
+`;
+  assert.deepEqual(parseStrace(text), [
+    { name: "sendto", calls: 250, errors: 0 },
+    { name: "recvfrom", calls: 100, errors: 12 },
+  ]);
 });

@@ -24,7 +24,10 @@ export async function startFairway(bed: TestBed, options: FairwayOptions): Promi
   const { service, args = [], files = {}, process: own } = options;
   const entries = readFiles(bed, files);
   const launcher = launcherOn(bed.cores.server);
-  return bed.use(await ServiceProcess.start(service, args, entries, { ...own, launcher, startMs: START_MS }));
+  const common = { launcher, startMs: START_MS, environment: bed.environment };
+  const started = bed.use(await ServiceProcess.start(service, args, entries, { ...own, ...common }));
+  bed.ours.push(started);
+  return started;
 }
 
 function readFiles(bed: TestBed, files: Readonly<Record<string, string>>): readonly Entry[] {

@@ -8,6 +8,7 @@ export interface Sample {
   /** The parts of a cost that is CPU time, in the same unit. */
   readonly user?: number;
   readonly system?: number;
+  readonly operations?: number;
   /** Operations per second. */
   readonly rate?: number;
   /** What was not as it must be: wrong status, bytes, rcode, a miss where a hit was due, errors of the generator. */

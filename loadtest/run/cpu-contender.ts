@@ -31,6 +31,7 @@ export function cpuContender(options: CpuContenderOptions): Contender {
       cost: cost(cpu.user + cpu.system),
       user: cost(cpu.user),
       system: cost(cpu.system),
+      operations: done.operations,
       rate: done.operations / done.seconds,
       faults,
       ...(done.note === undefined ? {} : { note: done.note }),

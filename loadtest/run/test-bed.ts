@@ -12,17 +12,29 @@ export interface Cores {
   readonly load: number;
 }
 
+/** A service of ours that a bed has started. */
+export interface OurService {
+  /** The main's. */
+  readonly pid: number;
+  /** What was written to standard error so far. */
+  readonly errors: string;
+}
+
 export class TestBed implements AsyncDisposable {
   readonly folder: string;
   readonly cores: Cores;
   /** Aborted when the run is to end early. */
   readonly signal: AbortSignal;
+  /** Variables for our services. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly ours: OurService[] = [];
   readonly #stack = new AsyncDisposableStack();
 
-  constructor(cores: Cores, signal: AbortSignal) {
+  constructor(cores: Cores, signal: AbortSignal, environment: Readonly<Record<string, string>> = {}) {
     this.folder = mkdtempSync(join(tmpdir(), "fairway-bench-"));
     this.cores = cores;
     this.signal = signal;
+    this.environment = environment;
     this.#stack.defer(() => rmSync(this.folder, { recursive: true, force: true }));
   }
 
