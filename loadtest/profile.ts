@@ -38,7 +38,7 @@ const profile = defineCommand({
       const cores = chooseCores();
       pinSelf(cores);
       const progress = openProgress(process.stderr);
-      await using bed = new TestBed(cores, signal, INSPECTABLE);
+      await using bed = new TestBed({ cores, signal, environment: INSPECTABLE });
       progress.say(`${bench.name}: starting`);
       const contender = (await bench.prepare(bed)).find((one) => one.name === OURS)!;
       const [service] = bed.ours;

@@ -17,6 +17,7 @@ export const ffi: Bench = {
     await runProgram(["cc", "-O2", "-o", binary, join(LOAD, "recv-calls.c")], signal);
     const contender = (name: string, command: readonly string[]): Contender => ({
       name,
+      isFresh: true,
       measure: async (seconds) => {
         const output = await runProgram([...launcherOn(cores.server), ...command, String(seconds)], signal);
         const cost = Number(output);

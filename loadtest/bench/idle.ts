@@ -36,8 +36,9 @@ export const idle: Bench = {
     // Each time a server of its own: memory that connections have once used is not given back.
     const contender = (name: string, start: Start): Contender => ({
       name,
+      isFresh: true,
       measure: async () => {
-        await using own = new TestBed(bed.cores, bed.signal);
+        await using own = new TestBed(bed);
         const port = await freePort();
         const { pid } = await start(own, port, origin);
         const load = { ...WARM_UP, url: `http://127.0.0.1:${port}/`, bodyBytes: origin.body.length };

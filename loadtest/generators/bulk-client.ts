@@ -6,6 +6,7 @@ import { connect } from "node:net";
 import { bodyByte } from "./body.ts";
 
 const [port, bodyBytes, connections, seconds] = process.argv.slice(2).map(Number) as [number, number, number, number];
+const CONNECT_MS = 10_000;
 const BUFFER_BYTES = 256 * 1024;
 const HEAD_END = "\r\n\r\n";
 const REQUEST = "GET / HTTP/1.1\r\nHost: bench\r\n\r\n";
@@ -32,6 +33,7 @@ function download(): () => void {
       start = head + HEAD_END.length;
       position = 0;
     }
+    if (bytes === 0) begin();
     const piece = buffer.subarray(start, count);
     check(piece, position);
     position += piece.length;
@@ -53,11 +55,18 @@ function download(): () => void {
   };
 }
 
-const begun = performance.now();
 const stops = Array.from({ length: connections }, download);
-setTimeout(() => {
-  const took = (performance.now() - begun) / 1000;
+const nothing = setTimeout(() => report(0), CONNECT_MS);
+
+/** The time runs from the first piece on. */
+function begin(): void {
+  clearTimeout(nothing);
+  const begun = performance.now();
+  setTimeout(() => report((performance.now() - begun) / 1000), seconds * 1000);
+}
+
+function report(took: number): void {
   for (const stop of stops) stop();
   if (bytes === 0) faults.add("not a byte");
   console.log(JSON.stringify({ bytes, seconds: took, faults: [...faults] }));
-}, seconds * 1000);
+}

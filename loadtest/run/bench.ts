@@ -20,6 +20,8 @@ export interface Sample {
 export interface Contender {
   /** "fairway" is ours. */
   readonly name: string;
+  /** Each measurement starts a process of its own, so there is nothing to warm up. */
+  readonly isFresh?: boolean;
   /** Works for about so many seconds. */
   readonly measure: (seconds: number) => Promise<Sample>;
 }
@@ -46,6 +48,8 @@ export interface Bench {
   readonly bars: readonly [Bar, ...Bar[]];
   /** What must be installed. */
   readonly programs: readonly string[];
+  /** Peers' programs that `prepare` can do without, when the bed says that they are left out. */
+  readonly optional?: readonly string[];
   /** Starts the contenders, ours first; what they need lives as long as the bed. */
   readonly prepare: (bed: TestBed) => Promise<readonly Contender[]>;
 }

@@ -26,7 +26,7 @@ export function cpuContender(options: CpuContenderOptions): Contender {
     const done = await load(seconds);
     const cpu = cpuBetween(before, readTreeTime(pid));
     const faults = [...done.faults, ...((await finishCheck?.()) ?? [])];
-    const cost = (us: number): number => (us / unitUs / Math.max(1, done.operations)) * per;
+    const cost = (us: number): number => (us / unitUs / done.operations) * per;
     return {
       cost: cost(cpu.user + cpu.system),
       user: cost(cpu.user),

@@ -67,14 +67,24 @@ function notes(rounds: readonly Round[]): readonly string[] {
   return [...(rounds.at(-1) ?? [])].flatMap(([name, { note }]) => (note === undefined ? [] : `${name}: ${note}`));
 }
 
-export function formatBar({ bar, seen, verdict }: BarResult): string {
+function formatBar(result: BarResult): string {
+  const { bar, seen } = result;
   const target = bar.kind === "ratio" ? `x ${bar.peer}` : bar.kind === "difference" ? `above ${bar.peer}` : "";
   const subject = bar.subject === undefined ? "" : `${bar.subject}: `;
+  const spread = `${digits(seen.median)}, ${digits(seen.least)} to ${digits(seen.most)}`;
+  return `bar: ${subject}at most ${[bar.atMost, target].join(" ").trim()}: ${verdictOf(result)} (${spread})`;
+}
+
+/** "met", or by how much it is not. */
+export function verdictOf({ bar, seen, verdict }: BarResult): string {
   const excess = seen.median - bar.atMost;
   const by = bar.kind === "difference" ? digits(excess) : percent(excess / bar.atMost);
-  const said = { met: "met", tie: "met (a tie within the spread)", missed: `missed by ${by}` }[verdict];
-  const spread = `${digits(seen.median)}, ${digits(seen.least)} to ${digits(seen.most)}`;
-  return `bar: ${subject}at most ${[bar.atMost, target].join(" ").trim()}: ${said} (${spread})`;
+  return {
+    met: "met",
+    tie: "met (a tie within the spread)",
+    missed: `missed by ${by}`,
+    void: "no verdict, since something was wrong",
+  }[verdict];
 }
 
 export const percent = (share: number): string => `${(share * 100).toFixed(0)} %`;

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Bench, Sample } from "./bench.ts";
+import { formatRecord } from "./record.ts";
 import { formatResult, toJson } from "./report.ts";
+import { missingPeers, missingPrograms } from "./requirements.ts";
 import { judge, type Round, summarize } from "./result.ts";
 import { parseCoreList } from "./test-bed.ts";
 
@@ -63,8 +65,8 @@ test("the table has rounds, medians, rates, notes, bars, and what was wrong", ()
   assert.match(text[6]!, /^median +2\.00 \(0\.50 \+ 1\.50\) +3\.00 +11\.50 +0\.75 \(0\.50 to 1\.50\)/);
   assert.match(text[7]!, /^per second +100$/);
   assert.deepEqual(text.slice(8), [
-    "bar: at most 1 x peer: met (0.75, 0.50 to 1.50)",
-    "bar: at most 0.5 above peer: met (-1.00, -2.00 to 1.00)",
+    "bar: at most 1 x peer: no verdict, since something was wrong (0.75, 0.50 to 1.50)",
+    "bar: at most 0.5 above peer: no verdict, since something was wrong (-1.00, -2.00 to 1.00)",
     "bar: fairway-user: at most 10: missed by 15 % (11.50, 11.00 to 13.00)",
     "busy: other processes used up to 40 % of a core: run it again",
     "wrong: round 4, peer: status 500",
@@ -92,4 +94,32 @@ test("cores as the kernel lists them", () => {
   assert.deepEqual(parseCoreList("0-2,5"), [0, 1, 2, 5]);
   assert.deepEqual(parseCoreList("3"), [3]);
   assert.deepEqual(parseCoreList(""), []);
+});
+
+test("the record says when, where, with what, and what is not to be relied on", () => {
+  const machine = {
+    date: "2026-01-02",
+    cpu: "Some CPU",
+    cores: 2,
+    memoryGiB: 8,
+    kernel: "6.1.0",
+    node: "26.0.0",
+    versions: { nginx: "1.22.1", wrk: "4.1.0" },
+  };
+  const lines = formatRecord(machine, [summarize(BENCH, ROUNDS, 0.4)], "3 rounds of 3 s").split("\n");
+  assert.ok(lines.includes("- 2026-01-02, Some CPU, 2 cores, 8 GiB, Linux 6.1.0, Node 26.0.0"));
+  assert.ok(lines.includes("- nginx 1.22.1, wrk 4.1.0"));
+  assert.ok(lines.includes("- Not to be relied on: some; other processes used 40 % of a core"));
+  assert.deepEqual(lines.slice(-5, -1), [
+    "|---|---|---|---|---|---|---|",
+    "| some | us | fairway 2.00 | peer 2.00 | ratio 1.00 (0.50 to 1.50) | 1 | met |",
+    "| some | us | fairway 2.00 | peer 2.00 | difference 0.00 (-2.00 to 1.00) | 0.5 | met |",
+    "| some | us | fairway-user 12.00 |  | value 12.00 (11.00 to 13.00) | 10 | missed by 20 % |",
+  ]);
+});
+
+test("what is missing is told, and what a race can do without apart from it", () => {
+  const bench = { ...BENCH, programs: ["node", "fairway-no-such-program"], optional: ["fairway-no-such-peer"] };
+  assert.ok(missingPrograms(bench).includes("fairway-no-such-program"));
+  assert.deepEqual(missingPeers(bench), ["fairway-no-such-peer"]);
 });

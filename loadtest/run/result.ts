@@ -5,7 +5,8 @@ import type { Bar, Bench, Sample } from "./bench.ts";
 /** The samples of one round by contender. */
 export type Round = ReadonlyMap<string, Sample>;
 
-export type Verdict = "met" | "tie" | "missed";
+/** "void": one of the two did not do what it had to. */
+export type Verdict = "met" | "tie" | "missed" | "void";
 
 export interface BarResult {
   readonly bar: Bar;
@@ -50,7 +51,8 @@ export function summarize(bench: Bench, rounds: readonly Round[], foreign: numbe
     const values = rounds.map((round) => compare(bar, round)).filter((value) => value !== undefined);
     if (values.length === 0) return [];
     const seen = spreadOf(values);
-    return { bar, seen, verdict: judge(bar, seen) };
+    const verdict: Verdict = isRight(bar, rounds) ? judge(bar, seen) : "void";
+    return { bar, seen, verdict };
   });
   return { name: bench.name, unit: bench.unit, contenders, rounds, bars, foreign, faults };
 }
@@ -64,8 +66,13 @@ function compare(bar: Bar, round: Round): number | undefined {
   return bar.kind === "ratio" ? ours / peer : ours - peer;
 }
 
+function isRight(bar: Bar, rounds: readonly Round[]): boolean {
+  const names = bar.kind === "value" ? [bar.subject ?? OURS] : [bar.subject ?? OURS, bar.peer];
+  return rounds.every((round) => names.every((name) => (round.get(name)?.faults.length ?? 0) === 0));
+}
+
 /** A bar at parity is also met when the rounds lie on both sides of it; that is said to be a tie. */
-export function judge(bar: Bar, { median, least }: Spread): Verdict {
+export function judge(bar: Bar, { median, least }: Spread): Exclude<Verdict, "void"> {
   if (median <= bar.atMost) return "met";
   return bar.kind === "ratio" && bar.atMost === 1 && least <= 1 ? "tie" : "missed";
 }

@@ -2,15 +2,14 @@
 import { foreignShare, readMachineUse } from "../measure/machine-use.ts";
 import type { Bench, Contender, Sample } from "./bench.ts";
 import type { Progress } from "./progress.ts";
-import { type BenchResult, type Round, summarize } from "./result.ts";
-import { type Cores, TestBed } from "./test-bed.ts";
+import { type BenchResult, OURS, type Round, summarize } from "./result.ts";
+import { TestBed, type TestBedOptions } from "./test-bed.ts";
 
-export interface RunOptions {
+export interface RunOptions extends TestBedOptions {
   readonly rounds: number;
   readonly seconds: number;
-  readonly cores: Cores;
-  /** Ends the run: it then throws. */
-  readonly signal: AbortSignal;
+  /** Which contenders do some work before the first round. */
+  readonly warmUp: "all" | "ours";
   readonly progress: Progress;
 }
 
@@ -18,13 +17,13 @@ const WARM_UP_SECONDS = 2;
 
 export async function runBench(bench: Bench, options: RunOptions): Promise<BenchResult> {
   const { rounds, seconds, cores, signal, progress } = options;
-  await using bed = new TestBed(cores, signal);
+  await using bed = new TestBed(options);
   progress.say(`${bench.name}: starting`);
   const contenders = await bench.prepare(bed);
-  const warmUp = Math.min(seconds, WARM_UP_SECONDS);
   for (const contender of contenders) {
+    if (contender.isFresh === true || (options.warmUp === "ours" && contender.name !== OURS)) continue;
     progress.say(`${bench.name}: warming up ${contender.name}`);
-    await measure(contender, warmUp, signal);
+    await measure(contender, Math.min(seconds, WARM_UP_SECONDS), signal);
   }
   const done: Round[] = [];
   let foreign = 0;

@@ -20,21 +20,31 @@ export interface OurService {
   readonly errors: string;
 }
 
-export class TestBed implements AsyncDisposable {
-  readonly folder: string;
+export interface TestBedOptions {
   readonly cores: Cores;
   /** Aborted when the run is to end early. */
   readonly signal: AbortSignal;
-  /** Variables for our services. */
+  /** Variables for our services. Default none. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Programs of peers that are not to be started. Default none. */
+  readonly leftOut?: readonly string[];
+}
+
+export class TestBed implements AsyncDisposable {
+  readonly folder: string;
+  readonly cores: Cores;
+  readonly signal: AbortSignal;
   readonly environment: Readonly<Record<string, string>>;
+  readonly leftOut: readonly string[];
   readonly ours: OurService[] = [];
   readonly #stack = new AsyncDisposableStack();
 
-  constructor(cores: Cores, signal: AbortSignal, environment: Readonly<Record<string, string>> = {}) {
+  constructor({ cores, signal, environment = {}, leftOut = [] }: TestBedOptions) {
     this.folder = mkdtempSync(join(tmpdir(), "fairway-bench-"));
     this.cores = cores;
     this.signal = signal;
     this.environment = environment;
+    this.leftOut = leftOut;
     this.#stack.defer(() => rmSync(this.folder, { recursive: true, force: true }));
   }
 
