@@ -9,7 +9,6 @@ import type { MetricDeclarations } from "#src/metrics/declaration.ts";
 import type { Options } from "./option.ts";
 import { checkRequirements } from "./requirements.ts";
 import { runData } from "./run-data.ts";
-import { runMain } from "./run-main.ts";
 import type { ServiceDefinition } from "./service-definition.ts";
 
 export interface Service {
@@ -42,6 +41,8 @@ async function runService<O extends Options, M extends MetricDeclarations>(
     const setup = takeSetup(process.env);
     if (setup !== undefined) process.exit(await runData(definition, setup));
     checkRequirements();
+    // What only mains need is not part of a data process's start.
+    const { runMain } = await import("./run-main.ts");
     process.exitCode = await runMain(definition, process.argv.slice(2));
   } catch (error) {
     failWith(error);
