@@ -5,7 +5,7 @@
  */
 import type { Address } from "#src/net/address.ts";
 import type { Slab } from "#src/reactor/slab.ts";
-import type { Held, Stream, TlsInfo } from "#src/reactor/stream.ts";
+import type { Held, Stream, StreamHandler, TlsInfo } from "#src/reactor/stream.ts";
 import type { FieldEdits } from "./field-edits.ts";
 import type { Message } from "./message.ts";
 import type { Stage } from "./stage.ts";
@@ -142,6 +142,17 @@ export interface Exchange {
 
 /** The client's side after an upgrade: raw bytes in both directions. `rest` holds what the client had already sent. */
 export interface UpgradedStream {
-  readonly stream: Stream;
+  readonly stream: TunnelStream;
   readonly rest: Uint8Array;
+}
+
+/**
+ * What an upgrade leaves of a Stream: for HTTP/1.1 it is the connection, for HTTP/2 one of its streams, which can send no
+ * file and has no deadline. What its handler is shown counts as consumed.
+ */
+export interface TunnelStream extends Pick<
+  Stream,
+  "closed" | "send" | "pauseReading" | "resumeReading" | "endWriting" | "close" | "abort"
+> {
+  handler: StreamHandler<TunnelStream>;
 }

@@ -23,22 +23,22 @@ export type CloseReason =
  * What a stream tells its holder. Every call happens inside a reactor batch (see Poller): no promise, no nextTick.
  * After `onClose`, which comes exactly once and last, nothing more is called.
  */
-export interface StreamHandler {
+export interface StreamHandler<S = Stream> {
   /** The connection is usable: TCP is connected and, over TLS, the handshake is done. Never called for accepted plain TCP. */
-  onOpen(stream: Stream): void;
+  onOpen(stream: S): void;
   /**
    * Bytes [start, end) of `slab` have arrived. Returns how many were consumed, counted from `start`.
    * What is not consumed is kept by the stream and shown again, in front of newer bytes, at the next event or after
    * `resumeReading`. The slab is shared by all streams of the process: nothing in it survives the call.
    */
-  onData(stream: Stream, slab: Slab, start: number, end: number): number;
+  onData(stream: S, slab: Slab, start: number, end: number): number;
   /** The peer has ended its sending side (FIN, close_notify). Called after the last onData. */
-  onEnd(stream: Stream): void;
+  onEnd(stream: S): void;
   /** Everything that was queued has been handed to the kernel, after a send had returned false. */
-  onDrain(stream: Stream): void;
+  onDrain(stream: S): void;
   /** The deadline set with `deadline(kind, ms)` has passed. The stream stays open unless the handler closes it. */
-  onDeadline(stream: Stream, kind: number): void;
-  onClose(stream: Stream, reason: CloseReason): void;
+  onDeadline(stream: S, kind: number): void;
+  onClose(stream: S, reason: CloseReason): void;
 }
 
 /** Memory that must not be reused before its bytes have left, such as a cached object: released exactly once. */

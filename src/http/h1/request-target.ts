@@ -16,7 +16,8 @@ export function takeTarget(bytes: Uint8Array, start: number, end: number, messag
   return takeAbsoluteForm(bytes, start, end, message);
 }
 
-function takePath(bytes: Uint8Array, start: number, end: number, message: Message): boolean {
+/** The origin form, whatever the method. */
+export function takePath(bytes: Uint8Array, start: number, end: number, message: Message): boolean {
   let p = start;
   for (; p < end; p++) {
     const code = bytes[p]!;

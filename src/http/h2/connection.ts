@@ -103,6 +103,7 @@ export class H2Connection implements StreamHandler, OutOwner {
         [SETTING.maxConcurrentStreams, limits.concurrentStreams],
         [SETTING.initialWindowSize, STREAM_WINDOW],
         [SETTING.maxHeaderListSize, limits.headBytes],
+        [SETTING.enableConnectProtocol, 1],
       ]),
     );
     this.finish(writeWindowUpdate(this.outBytes, this.reserve(SMALL_FRAME), 0, CONNECTION_WINDOW - INITIAL_WINDOW));
@@ -228,7 +229,8 @@ export class H2Connection implements StreamHandler, OutOwner {
   #trailers(exchange: H2Exchange, endStream: boolean): ErrorCode {
     const { section } = this.shared;
     if (exchange.body.ended) return ERROR.streamClosed;
-    if (!endStream || section.malformed !== undefined || section.tooLarge) {
+    // RFC 9113 section 8.5: a tunnel has DATA and nothing else.
+    if (exchange.isWebSocket || !endStream || section.malformed !== undefined || section.tooLarge) {
       return this.streamError(exchange, ERROR.protocolError, section.malformed ?? "trailers");
     }
     return exchange.body.onTrailers(section.message);
@@ -322,8 +324,8 @@ export class H2Connection implements StreamHandler, OutOwner {
     const change = value - this.initialSendWindow;
     this.initialSendWindow = value;
     for (const exchange of this.#streams.values()) {
-      exchange.sendWindow += change;
-      if (exchange.sendWindow > MAX_WINDOW) return ERROR.flowControlError;
+      exchange.response.window += change;
+      if (exchange.response.window > MAX_WINDOW) return ERROR.flowControlError;
     }
     return ERROR.noError;
   }
@@ -343,8 +345,9 @@ export class H2Connection implements StreamHandler, OutOwner {
       if (this.sendWindow > MAX_WINDOW) return ERROR.flowControlError;
     } else if (exchange !== undefined) {
       if (increment === 0) return this.streamError(exchange, ERROR.protocolError, "windowUpdate");
-      exchange.sendWindow += increment;
-      if (exchange.sendWindow > MAX_WINDOW) return this.streamError(exchange, ERROR.flowControlError, "windowUpdate");
+      exchange.response.window += increment;
+      if (exchange.response.window > MAX_WINDOW)
+        return this.streamError(exchange, ERROR.flowControlError, "windowUpdate");
     }
     this.#pump();
     return this.spend();

@@ -21,10 +21,11 @@ import { BODY, Message } from "../message.ts";
 import { METHOD } from "../method.ts";
 import type { Stage } from "../stage.ts";
 import { statusText } from "../status-text.ts";
-import { BodyQueue } from "./body-queue.ts";
 import type { H2Connection } from "./connection.ts";
-import { ERROR, FRAME_HEADER, MAX_FRAME_SIZE } from "./frame.ts";
+import { createKey, grantEdits, handshakeFault, showAsUpgrade } from "./extended-connect.ts";
+import { ERROR, type ErrorCode, MAX_FRAME_SIZE } from "./frame.ts";
 import { RequestBody } from "./request-body.ts";
+import { ResponseBody } from "./response-body.ts";
 import {
   copyOfTrailers,
   headBound,
@@ -34,11 +35,13 @@ import {
   writePrepared,
   writeTrailers,
 } from "./response-head.ts";
+import { H2Tunnel } from "./tunnel.ts";
 
 /** The largest prepared response that is copied as a whole; a larger body goes frame by frame. */
 const MAX_DIRECT = 64 * 1024;
 
 const encoder = new TextEncoder();
+const NOTHING = new Uint8Array(0);
 
 export class H2Exchange implements FinishedExchange {
   readonly version = 20;
@@ -50,9 +53,8 @@ export class H2Exchange implements FinishedExchange {
   status = 0;
   bytesOut = 0;
   aborted: AbortReason | "" = "";
-  /** Octets of DATA that the client still takes on this stream; negative after its settings shrank. */
-  sendWindow = 0;
   readonly body: RequestBody;
+  readonly response: ResponseBody;
 
   readonly #connection: H2Connection;
   readonly #run = new StageRun();
@@ -65,16 +67,18 @@ export class H2Exchange implements FinishedExchange {
   #closed = false;
   /** So is the stream. */
   #gone = false;
-  readonly #outgoing = new BodyQueue();
   #trailers: Message | undefined = undefined;
   /** Octets of the announced body that are still to be written; -1 when no length was announced. */
   #left = -1;
   #wantsDrain = false;
-  #sentAt = 0;
+  /** Of a WebSocket, what the backend's 101 must know; else empty. */
+  #key = "";
+  #tunnel: H2Tunnel | undefined = undefined;
 
   constructor(connection: H2Connection) {
     this.#connection = connection;
     this.body = new RequestBody(this, connection);
+    this.response = new ResponseBody(connection);
     this.#request = connection.shared.section.message;
   }
 
@@ -102,19 +106,21 @@ export class H2Exchange implements FinishedExchange {
 
   /** Becomes the exchange of a new stream, whose request lies in the shared section. */
   begin(id: number, endStream: boolean): void {
-    const { shared, initialSendWindow } = this.#connection;
-    const { now } = shared.services.loop;
+    const { shared } = this.#connection;
     this.id = id;
-    this.startedAt = this.#sentAt = now;
+    this.startedAt = shared.services.loop.now;
     this.ended = this.#closed = this.#gone = this.#headSent = this.#requestKept = false;
     this.source = undefined;
     this.status = this.bytesOut = 0;
     this.aborted = "";
-    this.sendWindow = initialSendWindow;
+    this.response.begin(id);
     this.#request = shared.section.message;
     if (this.#connection.port.current.secure) this.#request.secure = true;
-    this.body.begin(this.#request.contentLength, endStream);
+    this.#key = shared.section.webSocket ? createKey() : "";
+    if (this.isWebSocket) showAsUpgrade(shared.section, this.#key);
+    this.body.begin(this.#request.contentLength, endStream, this.isWebSocket ? 0 : shared.services.limits.bodyBytes);
     this.#wantsDrain = false;
+    this.#tunnel = undefined;
     const notes = this.notes;
     notes.gateway = notes.route = notes.backend = notes.endpoint = notes.cache = notes.reason = "";
     notes.upstreamMs = -1;
@@ -139,14 +145,8 @@ export class H2Exchange implements FinishedExchange {
 
   /** Sends one frame of what waits, if it may. True when it did. */
   pump(): boolean {
-    const waiting = this.#outgoing.length;
-    if (waiting === 0) return false;
-    const length = Math.min(this.#window(), waiting);
-    if (length <= 0) return false;
-    const at = this.#connection.reserve(FRAME_HEADER + length);
-    this.#outgoing.take(this.#connection.outBytes, at + FRAME_HEADER, length);
-    this.#sent(at, length);
-    if (this.#outgoing.length > 0) return true;
+    if (!this.response.sendWaiting()) return false;
+    if (this.response.waiting > 0) return true;
     if (this.ended) this.#finish(this.#trailers);
     else this.onUnblocked();
     return true;
@@ -154,7 +154,7 @@ export class H2Exchange implements FinishedExchange {
 
   /** The kernel has taken everything of the connection's. */
   onUnblocked(): void {
-    if (!this.#wantsDrain || this.ended || this.#outgoing.length > 0 || this.#connection.isBlocked) return;
+    if (!this.#wantsDrain || this.ended || this.response.waiting > 0 || this.#connection.isBlocked) return;
     this.#wantsDrain = false;
     this.source?.onDrain(this);
   }
@@ -171,9 +171,11 @@ export class H2Exchange implements FinishedExchange {
   /** Ends an exchange whose client stands still. */
   checkProgress(now: number): void {
     const { limits } = this.#connection.shared.services;
+    // How long a tunnel may be silent is for those who hold it to say.
+    if (this.#tunnel !== undefined && !this.#tunnel.closed) return;
     if (this.#closed) {
       if (this.body.isLate(now, limits.bodyMs)) this.stopReading();
-    } else if (this.#outgoing.length > 0 && now - this.#sentAt >= limits.writeMs) {
+    } else if (this.response.isStuck(now, limits.writeMs)) {
       this.#connection.resetStream(this.id, ERROR.cancel);
       this.cut("clientTimeout");
     } else if (this.body.isLate(now, limits.bodyMs)) {
@@ -209,7 +211,7 @@ export class H2Exchange implements FinishedExchange {
   // --- Exchange: the request's body
 
   get hasBody(): boolean {
-    return !this.body.done;
+    return !this.isWebSocket && !this.body.done;
   }
 
   readBody(sink: BodySink): void {
@@ -255,7 +257,7 @@ export class H2Exchange implements FinishedExchange {
     if (this.#headSent || this.ended) return prepared.held?.release();
     const bodyLength = this.#request.method === METHOD.HEAD ? 0 : prepared.bodyEnd - prepared.bodyStart;
     const isShort = prepared.h2End - prepared.h2Start + OWN_FIELDS <= MAX_FRAME_SIZE;
-    const fits = bodyLength <= Math.min(MAX_DIRECT, this.sendWindow, this.#connection.sendWindow);
+    const fits = bodyLength <= Math.min(MAX_DIRECT, this.response.window, this.#connection.sendWindow);
     const hasRoom = preparedBound(prepared, bodyLength) <= this.#connection.shared.services.out.slab.length;
     if (!fits || !isShort || !hasRoom || this.#run.watched) this.#respondInParts(prepared);
     else {
@@ -287,7 +289,7 @@ export class H2Exchange implements FinishedExchange {
       return true;
     }
     this.#send(slab.bytes, start, end, held);
-    if (this.#outgoing.length === 0 && !this.#connection.isBlocked) return true;
+    if (this.response.waiting === 0 && !this.#connection.isBlocked) return true;
     this.#wantsDrain = true;
     return false;
   }
@@ -299,7 +301,7 @@ export class H2Exchange implements FinishedExchange {
       return this.#break("error");
     }
     this.ended = true;
-    if (this.#outgoing.length === 0) this.#finish(trailers);
+    if (this.response.waiting === 0) this.#finish(trailers);
     else this.#trailers = trailers === undefined ? undefined : copyOfTrailers(trailers);
   }
 
@@ -325,9 +327,44 @@ export class H2Exchange implements FinishedExchange {
     this.cut(reason);
   }
 
-  /** HTTP/2 has no upgrade (RFC 9113 section 8.6); extended CONNECT is not offered. */
-  upgrade(_head: Message, _edits: FieldEdits | undefined): UpgradedStream | undefined {
-    return undefined;
+  /** HTTP/2 has no upgrade but the extended CONNECT, granted by a 200 for the backend's 101 (RFC 8441 section 5). */
+  upgrade(head: Message, edits: FieldEdits | undefined): UpgradedStream | undefined {
+    if (!this.isWebSocket || this.#headSent || this.ended) return undefined;
+    const { shared } = this.#connection;
+    const { observer, out } = shared.services;
+    const changes = grantEdits(this.#shown(head, edits), shared.services.edits);
+    const fault = handshakeFault(head, this.#key);
+    if (fault !== undefined || headBound(head, changes) > out.slab.length) {
+      this.notes.reason ||= fault ?? "the response's head is too large";
+      return undefined;
+    }
+    this.#tunnel = new H2Tunnel(this);
+    this.#writeHead(head, changes);
+    this.source = this.#tunnel;
+    observer.onFinish(this);
+    return { stream: this.#tunnel, rest: NOTHING };
+  }
+
+  // --- for the tunnel
+
+  /** The request is a WebSocket's extended CONNECT. */
+  get isWebSocket(): boolean {
+    return this.#key !== "";
+  }
+
+  /** END_STREAM; the client may go on. */
+  endTunnelData(): void {
+    this.#connection.endData(this.id);
+  }
+
+  /** The tunnel is over: after END_STREAM (`noError`), or by a reset. */
+  leaveTunnel(code: ErrorCode): void {
+    if (this.#closed) return;
+    if (code !== ERROR.noError) {
+      this.#connection.resetStream(this.id, code);
+      this.aborted = "error";
+    }
+    this.#close();
   }
 
   /** The changes that stages ask for when they see the head, on top of `edits`. */
@@ -350,12 +387,13 @@ export class H2Exchange implements FinishedExchange {
     const connection = this.#connection;
     const { date, loop } = connection.shared.services;
     const status = edits !== undefined && edits.status !== 0 ? edits.status : head.status;
-    const hasNoBody =
+    const isEmpty =
       this.#request.method === METHOD.HEAD ||
       status === 204 ||
       status === 304 ||
       head.body === BODY.none ||
       head.contentLength === 0;
+    const hasNoBody = isEmpty && this.#tunnel === undefined;
     date.refresh(loop.now);
     this.status = status;
     this.#headSent = true;
@@ -374,7 +412,7 @@ export class H2Exchange implements FinishedExchange {
     const at = connection.reserve(preparedBound(prepared, bodyLength));
     connection.finish(writePrepared(connection.outBytes, at, this.id, prepared, bodyLength, date.bytes));
     connection.sendWindow -= bodyLength;
-    this.sendWindow -= bodyLength;
+    this.response.window -= bodyLength;
     this.status = prepared.status;
     this.bytesOut = bodyLength;
   }
@@ -395,32 +433,10 @@ export class H2Exchange implements FinishedExchange {
     this.end();
   }
 
-  /** Body octets: as much as windows and kernel allow at once, the rest queued. */
   #send(bytes: Uint8Array, start: number, end: number, held: Held | undefined): void {
     this.bytesOut += end - start;
     if (this.#left > 0) this.#left -= end - start;
-    while (start < end && this.#outgoing.length === 0 && !this.#connection.isBlocked) {
-      const length = Math.min(this.#window(), end - start);
-      if (length <= 0) break;
-      const at = this.#connection.reserve(FRAME_HEADER + length);
-      this.#connection.outBytes.set(bytes.subarray(start, start + length), at + FRAME_HEADER);
-      this.#sent(at, length);
-      start += length;
-    }
-    if (this.#closed) held?.release();
-    else this.#outgoing.push(bytes, start, end, held);
-  }
-
-  /** Octets that one DATA frame may carry now. */
-  #window(): number {
-    return Math.min(this.sendWindow, this.#connection.sendWindow, MAX_FRAME_SIZE);
-  }
-
-  #sent(at: number, length: number): void {
-    this.sendWindow -= length;
-    this.#connection.sendWindow -= length;
-    this.#sentAt = this.#connection.shared.services.loop.now;
-    this.#connection.dataFrame(at, length, this.id, false);
+    this.response.send(bytes, start, end, held);
   }
 
   /** Everything before the end has been written: END_STREAM, unless the head said it. */
@@ -453,10 +469,10 @@ export class H2Exchange implements FinishedExchange {
     this.#headEndedStream = false;
     this.body.clear();
     this.#trailers = undefined;
-    this.#outgoing.clear();
-    connection.shared.services.observer.onFinish(this);
+    this.response.clear();
+    if (this.#tunnel === undefined) connection.shared.services.observer.onFinish(this);
     if (this.body.ended || this.aborted !== "") this.#leave();
-    else if (this.body.exceedsDiscard()) this.stopReading();
+    else if (this.isWebSocket || this.body.exceedsDiscard()) this.stopReading();
   }
 
   #leave(): void {

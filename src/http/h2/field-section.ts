@@ -3,7 +3,7 @@
  * of every field, and the pseudo-header fields. One object serves all connections of a process; `request-head.ts` draws
  * the conclusions when the section is complete.
  */
-import { BODY, Message } from "../message.ts";
+import { BODY, MAX_FIELDS, Message } from "../message.ts";
 import { FIELD } from "../field.ts";
 import { equalsIgnoreCase, FIELD_VALUE } from "../h1/character.ts";
 import { METHODS } from "../method.ts";
@@ -27,6 +27,9 @@ export type MalformedReason =
 
 /** Room for the largest entry of a dynamic table, whose name may be repeated in front of any literal. */
 const TABLE_ROOM = 4096;
+/** What extended-connect.ts adds to a request: two fields, and the octets of their names and of a key. */
+const UPGRADE_FIELDS = 2;
+const UPGRADE_ROOM = 64;
 
 const METHOD_TEXTS: readonly Uint8Array[] = METHODS.map((name) => new TextEncoder().encode(name));
 const TRAILERS = new TextEncoder().encode("trailers");
@@ -36,7 +39,7 @@ const CONTINUE = new TextEncoder().encode("100-continue");
 export type SectionKind = "request" | "response" | "trailers";
 
 export class FieldSection {
-  readonly message = new Message();
+  readonly message = new Message(MAX_FIELDS + UPGRADE_FIELDS);
   /** Static table first, so that its entries are ranges like any other; they never change. */
   readonly arena: Uint8Array;
   /** End of the octets in use. */
@@ -48,9 +51,13 @@ export class FieldSection {
   pseudo = 0;
   schemeStart = 0;
   schemeEnd = 0;
+  protocolStart = 0;
+  protocolEnd = 0;
   hostStart = 0;
   hostEnd = -1;
   cookies = 0;
+  /** A WebSocket's extended CONNECT, which is to be shown as an upgrade; found out by request-head.ts. */
+  webSocket = false;
 
   #kind: SectionKind = "request";
   #regular = false;
@@ -66,7 +73,7 @@ export class FieldSection {
     this.#maxListSize = maxListSize;
     this.#maxFields = maxFields;
     // The list twice (cookies are joined behind it), then one field that is still to be refused, expanded by Huffman.
-    this.arena = new Uint8Array(STATIC_BYTES.length + 2 * maxListSize + 2 * maxBlock + TABLE_ROOM);
+    this.arena = new Uint8Array(STATIC_BYTES.length + 2 * maxListSize + 2 * maxBlock + TABLE_ROOM + UPGRADE_ROOM);
     this.arena.set(STATIC_BYTES);
   }
 
@@ -80,6 +87,7 @@ export class FieldSection {
     this.hostStart = 0;
     this.hostEnd = -1;
     this.cookies = 0;
+    this.webSocket = false;
     this.#kind = kind;
     this.#regular = false;
     this.#listSize = 0;
@@ -150,6 +158,10 @@ export class FieldSection {
       case FIELD.cookie:
         this.cookies++;
         break;
+      case FIELD["sec-websocket-key"]:
+        // Not used with :protocol (RFC 8441 section 5): the key for the backend is ours.
+        if ((this.pseudo & (1 << -NAME.protocol)) !== 0) return undefined;
+        break;
     }
     if (message.fieldCount === this.#maxFields || !message.addField(code, nameStart, nameEnd, start, end))
       this.tooLarge = true;
@@ -194,6 +206,9 @@ export class FieldSection {
       message.secure = end - start === 5;
       this.schemeStart = start;
       this.schemeEnd = end;
+    } else if (code === NAME.protocol) {
+      this.protocolStart = start;
+      this.protocolEnd = end;
     } else if (code === NAME.status) {
       for (let i = start; i < end; i++) message.status = message.status * 10 + this.arena[i]! - 0x30;
     }

@@ -22,6 +22,8 @@ export class RequestBody {
   bytes = 0;
   /** Content-Length, -1 when there was none. */
   announced = -1;
+  /** Octets that may come, 0 for no limit. */
+  #most = 0;
 
   readonly #connection: H2Connection;
   readonly #exchange: H2Exchange;
@@ -40,7 +42,8 @@ export class RequestBody {
     this.#connection = connection;
   }
 
-  begin(announced: number, endStream: boolean): void {
+  begin(announced: number, endStream: boolean, most: number): void {
+    this.#most = most;
     this.ended = this.done = endStream;
     this.bytes = 0;
     this.announced = announced;
@@ -66,8 +69,7 @@ export class RequestBody {
     }
     this.ended = endStream;
     this.#consumed += counted - length;
-    const { bodyBytes } = connection.shared.services.limits;
-    if (bodyBytes > 0 && this.bytes > bodyBytes) this.#exchange.refuse(413, "bodyTooLarge", "bodyTooLarge");
+    if (this.#most > 0 && this.bytes > this.#most) this.#exchange.refuse(413, "bodyTooLarge", "bodyTooLarge");
     if (this.#exchange.ended) {
       connection.credit(length);
       this.#discarded += counted;

@@ -3,8 +3,9 @@ import { BODY } from "../message.ts";
 import { FIELD } from "../field.ts";
 import { takeAuthority } from "../h1/authority.ts";
 import { ASTERISK, equalsIgnoreCase, SLASH, TOKEN } from "../h1/character.ts";
-import { takeTarget } from "../h1/request-target.ts";
+import { takePath, takeTarget } from "../h1/request-target.ts";
 import { METHOD } from "../method.ts";
+import { isWebSocket } from "./extended-connect.ts";
 import { type FieldSection, isSameRange, type MalformedReason } from "./field-section.ts";
 import { NAME } from "./hpack/name-code.ts";
 
@@ -12,13 +13,14 @@ const METHOD_BIT = 1 << -NAME.method;
 const SCHEME_BIT = 1 << -NAME.scheme;
 const PATH_BIT = 1 << -NAME.path;
 const AUTHORITY_BIT = 1 << -NAME.authority;
+const PROTOCOL_BIT = 1 << -NAME.protocol;
 
 const HTTP = new TextEncoder().encode("http");
 const HTTPS = new TextEncoder().encode("https");
 
 /** Finishes `section.message` as a request; a reason when it is malformed. */
 export function completeRequest(section: FieldSection, endStream: boolean): MalformedReason | undefined {
-  const reason = section.malformed ?? pseudoFault(section) ?? authorityFault(section);
+  const reason = section.malformed ?? protocolFault(section) ?? pseudoFault(section) ?? authorityFault(section);
   if (reason !== undefined) return reason;
   const message = section.message;
   if (endStream) {
@@ -28,34 +30,49 @@ export function completeRequest(section: FieldSection, endStream: boolean): Malf
     message.contentLength = -1;
   } else if (message.body !== BODY.length) message.body = BODY.chunked;
   if (section.cookies > 1) joinCookies(section);
+  if (isExtended(section)) section.webSocket = isWebSocket(section);
   return undefined;
+}
+
+const isExtended = ({ pseudo }: FieldSection): boolean => (pseudo & PROTOCOL_BIT) !== 0;
+const isPlainConnect = (section: FieldSection): boolean =>
+  section.message.method === METHOD.CONNECT && !isExtended(section);
+
+/** RFC 8441 section 4: only CONNECT has a :protocol. What it announces is a tunnel, and a tunnel has no length. */
+function protocolFault(section: FieldSection): MalformedReason | undefined {
+  if (!isExtended(section)) return undefined;
+  const { message, arena, protocolStart, protocolEnd } = section;
+  if (message.method !== METHOD.CONNECT || !isToken(arena, protocolStart, protocolEnd)) return "pseudoField";
+  return message.contentLength > 0 ? "contentLength" : undefined;
 }
 
 function pseudoFault(section: FieldSection): MalformedReason | undefined {
   const { message, arena, pseudo } = section;
   if ((pseudo & METHOD_BIT) === 0) return "pseudoFieldMissing";
   if (!isToken(arena, message.methodStart, message.methodEnd)) return "method";
-  if (message.method === METHOD.CONNECT) return (pseudo & (SCHEME_BIT | PATH_BIT)) === 0 ? undefined : "pseudoField";
+  if (isPlainConnect(section)) return (pseudo & (SCHEME_BIT | PATH_BIT)) === 0 ? undefined : "pseudoField";
   if ((pseudo & (SCHEME_BIT | PATH_BIT)) !== (SCHEME_BIT | PATH_BIT)) return "pseudoFieldMissing";
   if (!equalsIgnoreCase(arena, section.schemeStart, section.schemeEnd, message.secure ? HTTPS : HTTP)) return "scheme";
   const { targetStart: start, targetEnd: end } = message;
   // The absolute form has no place here (RFC 9113 section 8.3.1).
   if (start === end || (arena[start] !== SLASH && arena[start] !== ASTERISK)) return "path";
-  return takeTarget(arena, start, end, message) ? undefined : "path";
+  const isTaken = isExtended(section)
+    ? arena[start] === SLASH && takePath(arena, start, end, message)
+    : takeTarget(arena, start, end, message);
+  return isTaken ? undefined : "path";
 }
 
 /** :authority wins, and a Host field beside it must say the same (RFC 9113 section 8.3.1). */
 function authorityFault(section: FieldSection): MalformedReason | undefined {
   const { message, arena, hostStart, hostEnd } = section;
   const hasAuthority = (section.pseudo & AUTHORITY_BIT) !== 0;
-  if (!hasAuthority && (hostEnd < 0 || message.method === METHOD.CONNECT)) return "authority";
+  if (!hasAuthority && (hostEnd < 0 || isPlainConnect(section))) return "authority";
   const start = hasAuthority ? message.authorityStart : hostStart;
   const end = hasAuthority ? message.authorityEnd : hostEnd;
   if (hostEnd >= 0 && !isSameRange(arena, hostStart, hostEnd, start, end)) return "authority";
-  const isTaken =
-    message.method === METHOD.CONNECT
-      ? takeTarget(arena, start, end, message)
-      : takeAuthority(arena, start, end, message);
+  const isTaken = isPlainConnect(section)
+    ? takeTarget(arena, start, end, message)
+    : takeAuthority(arena, start, end, message);
   return isTaken ? undefined : "authority";
 }
 

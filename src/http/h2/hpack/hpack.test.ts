@@ -98,7 +98,7 @@ test("names: each has its own number, pseudo fields and faults theirs", () => {
     if (id > 0) assert.equal(nameCode(octets(name), 0, name.length), id, name);
   const cases: [string, number][] = [
     [":path", NAME.path],
-    [":protocol", NAME.unknownPseudo],
+    [":protocol", NAME.protocol],
     [":nothing", NAME.unknownPseudo],
     ["x-other", NAME.other],
     ["", NAME.invalid],

@@ -11,7 +11,9 @@ export const NAME = {
   path: -3,
   scheme: -4,
   status: -5,
-  /** Any other pseudo-header field: not defined, or not enabled by our settings as :protocol (RFC 8441). */
+  /** RFC 8441 section 4. */
+  protocol: -6,
+  /** Any other pseudo-header field. */
   unknownPseudo: -7,
   /** Empty, upper case, or with an octet that no field name has (RFC 9113 section 8.2.1). */
   invalid: -8,
@@ -21,6 +23,7 @@ const PSEUDO_NAMES: Readonly<Record<string, number>> = {
   ":authority": NAME.authority,
   ":method": NAME.method,
   ":path": NAME.path,
+  ":protocol": NAME.protocol,
   ":scheme": NAME.scheme,
   ":status": NAME.status,
 };
