@@ -366,8 +366,8 @@ test("a reset reaches the other side as one", async () => {
 
 /** Counts what `write` takes until nothing moves any more. */
 async function untilStill(written: () => number): Promise<number> {
-  for (let before = -1; before !== written();) {
-    before = written();
+  for (let last = -1; last !== written();) {
+    last = written();
     await wait(150);
   }
   return written();

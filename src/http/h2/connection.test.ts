@@ -751,6 +751,23 @@ test("deadlines: a head that does not come, an idle connection, a body that stop
   assert.equal(source.aborted, "clientTimeout");
 });
 
+test("how long a client takes nothing counts from when there was something to take", () => {
+  const source = new SlowSource([octets("0123456789")]);
+  const harness = new Harness(source.onRequest);
+  harness.send(Buffer.concat([PREFACE, settings([4, 4])]), headers(1, GET));
+  harness.loop.now = 100_000;
+  source.answer();
+  harness.stream.expire();
+  harness.out.flush();
+  assert.equal(dataText(harness.take(), 1), "0123");
+  assert.equal(harness.connection.openStreams, 1);
+  harness.loop.now = 130_000;
+  harness.stream.expire();
+  harness.out.flush();
+  assert.equal(errorOf(harness.take()), `reset ${ERROR.cancel}`);
+  assert.equal(source.aborted, "clientTimeout");
+});
+
 test("the outcome does not depend on how the input is cut", () => {
   const long: Fields = [...POST, ["x-long", "l".repeat(300)]];
   const longBlock = block(long);
