@@ -1,6 +1,7 @@
 /** Extended CONNECT (RFC 8441) on one connection: what the stages see, what the client gets, and the stream as a tunnel. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import { Slab } from "#src/reactor/slab.ts";
 import type { StreamHandler } from "#src/reactor/stream.ts";
 import type { HttpLimits } from "../engine/limits.ts";
@@ -166,6 +167,13 @@ test("another protocol stays a CONNECT, which no route takes", () => {
     assert.deepEqual([exchange.request.methodText, exchange.request.upgrade], ["CONNECT", false]);
     assert.equal(exchange.upgrade(switching({ upgrade: protocol }), undefined), undefined);
   }
+});
+
+test("a tunnel announces no length", () => {
+  const harness = new Harness(() => "wait");
+  harness.send(HELLO, headers(1, [...WEBSOCKET, ["content-length", "5"]], false));
+  assert.equal(errorOf(harness.take()), `reset ${ERROR.protocolError}`);
+  assert.deepEqual(harness.refused, ["contentLength"]);
 });
 
 test("a 101 becomes a 200 without what belongs to the backend's connection or to its key", () => {
@@ -375,4 +383,45 @@ test("trailers before the answer, or the client's leaving, tell whoever was to a
   left.harness.send(reset(1, ERROR.cancel));
   assert.deepEqual(left.aborts, ["clientReset"]);
   assert.equal(left.exchange.upgrade(granted(left.exchange), undefined), undefined);
+});
+
+test("any frames at all: the holder is told its end once, and nothing stays", () => {
+  const anyFrame = fc
+    .record({
+      type: fc.integer({ min: 0, max: 10 }),
+      flags: fc.integer({ min: 0, max: 255 }),
+      id: fc.integer({ min: 0, max: 3 }),
+      payload: fc.uint8Array({ maxLength: 40 }),
+    })
+    .map(({ type, flags, id, payload }) => frame(type, flags, id, payload));
+  const sane = fc.constantFrom(
+    data(1, "abc"),
+    data(1, "", true),
+    headers(1, [["x", "y"]]),
+    reset(1, ERROR.cancel),
+    settings([4, 3]),
+    windowUpdate(1, 9),
+  );
+  const own = fc.constantFrom("send", "pause", "resume", "end", "close", "abort");
+  fc.assert(
+    fc.property(fc.array(fc.oneof(anyFrame, sane, own), { maxLength: 16 }), (steps) => {
+      const { harness, stream, holder, send } = opened({ hello: Buffer.concat([PREFACE, settings([4, 10])]) });
+      for (const step of steps) {
+        if (typeof step !== "string") harness.send(step);
+        else if (step === "send") send("0123456");
+        else if (step === "pause") stream.pauseReading();
+        else if (step === "resume") stream.resumeReading();
+        else if (step === "end") stream.endWriting();
+        else if (step === "close") stream.close("done");
+        else stream.abort("error");
+        harness.out.flush();
+      }
+      harness.stream.reset();
+      assert.equal(holder.events.filter((event) => event.startsWith("close")).length, 1);
+      assert.equal(holder.events.at(-1)!.startsWith("close"), true);
+      assert.equal(harness.connection.openStreams, 0);
+      assert.equal(harness.finished.length, 1);
+    }),
+    { numRuns: 2000 },
+  );
 });
