@@ -1,8 +1,13 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { createServer as createTcpServer } from "node:net";
+import { connect, createServer as createTcpServer } from "node:net";
 import { test } from "node:test";
+import { SOCK_STREAM } from "#src/reactor/layout.ts";
+import { bind, listen, localAddress, socket as openSocket } from "#src/reactor/socket.ts";
+import { SocketAddress } from "#src/reactor/socket-address.ts";
+import { close } from "#src/reactor/system.ts";
 import { Monitor } from "./monitor.ts";
 import type { MonitorTarget, Transition } from "./monitor.ts";
 import { probeHttp } from "./probe/http.ts";
@@ -90,3 +95,27 @@ test("an HTTP probe of something that is not HTTP fails", async () => {
   assert.equal(await probeHttp(target({ port: (server.address() as AddressInfo).port })), "failed");
   await new Promise((resolve) => server.close(resolve));
 });
+
+for (const [name, probe] of [
+  ["TCP", probeTcp],
+  ["HTTP", probeHttp],
+] as const) {
+  test(`${name}: a probe that nobody answers at all ends with its timeout`, async () => {
+    // An accept queue of one that never gets shorter: further handshakes are dropped.
+    const fd = openSocket(4, SOCK_STREAM);
+    assert.equal(bind(fd, new SocketAddress("127.0.0.1", 0)), 0);
+    assert.equal(listen(fd, 0), 0);
+    const { port } = localAddress(fd)!;
+    const waiting = Array.from({ length: 3 }, () => connect(port, "127.0.0.1").on("error", () => {}));
+    try {
+      await once(waiting[0]!, "connect");
+      const begun = performance.now();
+      assert.equal(await probe(target({ port, timeoutMs: 50 })), "timeout");
+      const took = performance.now() - begun;
+      assert.ok(took < 50 + 400, `${took} ms`);
+    } finally {
+      for (const one of waiting) one.destroy();
+      close(fd);
+    }
+  });
+}
