@@ -125,3 +125,42 @@ for (const [protocol, port, ask] of WAYS) {
     });
   }
 }
+
+/** Backends of one endpoint each, without probes; ports 8010 to 8013. */
+const single = (): Entry[] =>
+  [left, right].flatMap((host, at) =>
+    FAMILIES.flatMap((family, index) => {
+      const health = { ...HEALTH, type: "none" } as const;
+      const port = 8010 + 2 * at + index;
+      return served("HTTP", port, backendOf(`test/${port}`, [host.address[family]], 80, health));
+    }),
+  );
+
+/** 5 + 3 x 2 s, the period of the figures, and slack. */
+const HEARTBEAT_MS = 11_000 + 1_000 + 3_000;
+
+test("idle connections over a cut link are gone without a request, those over a whole one stay", async () => {
+  await using service = await ServiceProcess.start("balancer", [], single());
+  const idle = (): Promise<number> => service.metric('fairway_upstream_connections{state="idle"}');
+  for (const port of [8010, 8011, 8012, 8013]) await get(port % 2 === 0 ? 4 : 6, port);
+  await until("four idle ones", async () => (await idle()) === 4 || undefined, 3_000);
+  left.cut();
+  try {
+    await until("the end of two", async () => (await idle()) === 2 || undefined, HEARTBEAT_MS);
+  } finally {
+    left.mend();
+  }
+});
+
+test("a backend that does not read for 15 s gets the whole body then", async () => {
+  await using _service = await ServiceProcess.start("balancer", [], single());
+  await Promise.all(
+    FAMILIES.flatMap((family, index) =>
+      [100_000, 8_000_000].map(async (bytes) => {
+        const url = `http://${CLIENT_HOST[family]}:${8012 + index}/`;
+        const response = await fetch(url, { method: "POST", body: new Uint8Array(bytes) });
+        assert.deepEqual([response.status, await response.text()], [200, String(bytes)]);
+      }),
+    ),
+  );
+});

@@ -86,6 +86,11 @@ export function setResetOnClose(fd: number): number {
   return outcome(libc.setsockopt(BigInt(fd), BigInt(SOL_SOCKET), BigInt(SO_LINGER), scratch.pointer, 8n));
 }
 
+/** Milliseconds that sent data may stay unacknowledged (RFC 5482); 0 is the system's default. */
+export function setUserTimeout(fd: number, ms: number): number {
+  return setOption(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, ms);
+}
+
 /** The socket's own address and port, or undefined when it has none. */
 export function localAddress(fd: number): Address | undefined {
   if (fd < 0) return undefined;

@@ -96,6 +96,11 @@ export interface Stream {
   close(reason: CloseReason): void;
   /** Ends at once, queued bytes are dropped; the peer sees a reset when bytes were in flight. */
   abort(reason: CloseReason): void;
+  /**
+   * Milliseconds that sent data and keepalive probes may stay unacknowledged, or the peer's window closed, until the
+   * stream ends with "timeout" (RFC 5482). 0 leaves it to the system. A system call: not for hot paths.
+   */
+  userTimeout(ms: number): void;
   /** Arms the stream's one deadline, replacing the earlier one. 0 disarms. `kind` is the caller's own number. */
   deadline(kind: number, ms: number): void;
 }

@@ -11,7 +11,8 @@ import { SocketAddress } from "./socket-address.ts";
 import type { StreamHandler } from "./stream.ts";
 import { close } from "./system.ts";
 import type { Tcp } from "./tcp.ts";
-import { type StreamSource, TcpStream } from "./tcp-stream.ts";
+import type { StreamSource } from "./stream-source.ts";
+import { TcpStream } from "./tcp-stream.ts";
 import { Deadline, type DeadlineOwner } from "./timer-wheel.ts";
 
 /** Connections taken per event, so that a burst of them does not keep established ones waiting. */

@@ -8,10 +8,11 @@ import type { LateTask, Watcher } from "./poller.ts";
 import { Rest } from "./rest.ts";
 import { SendQueue } from "./send-queue.ts";
 import type { Slab } from "./slab.ts";
-import { localAddress, setResetOnClose, takeError } from "./socket.ts";
+import { localAddress, setResetOnClose, setUserTimeout, takeError } from "./socket.ts";
 import { decodeWords, unspecified } from "./socket-address.ts";
 import { Splice } from "./splice.ts";
 import type { CloseReason, Held, Parts, Stream, StreamHandler } from "./stream.ts";
+import type { StreamSource } from "./stream-source.ts";
 import { recv, shutdown } from "./system.ts";
 import { RECEIVE_BYTES, type Tcp } from "./tcp.ts";
 import { Deadline, type DeadlineOwner } from "./timer-wheel.ts";
@@ -32,13 +33,6 @@ const CLOSE_LIMIT = -2;
 const FLUSH_MS = 30_000;
 const LINGER_MS = 2_000;
 const LINGER_BYTES = 1024 * 1024;
-
-/** Who made the stream, and counts it. */
-export interface StreamSource {
-  /** The address that its streams were reached at, unless it differs from stream to stream. */
-  readonly sharedLocal: Address | undefined;
-  onStreamGone(): void;
-}
 
 export class TcpStream implements Stream, Watcher, LateTask, DeadlineOwner {
   handler: StreamHandler;
@@ -386,6 +380,10 @@ export class TcpStream implements Stream, Watcher, LateTask, DeadlineOwner {
   }
 
   // ---- ending ----
+
+  userTimeout(ms: number): void {
+    if (this.#state !== CLOSED) setUserTimeout(this.#fd, ms);
+  }
 
   deadline(kind: number, ms: number): void {
     if (this.closed) return;

@@ -13,12 +13,24 @@ import {
   SOCK_STREAM,
   SO_KEEPALIVE,
   SOL_SOCKET,
+  TCP_KEEPCNT,
   TCP_KEEPIDLE,
+  TCP_KEEPINTVL,
   TCP_NODELAY,
   TCP_USER_TIMEOUT,
 } from "./layout.ts";
 import { PartList } from "./parts.ts";
-import { accept, bind, connect, getOption, listen, localAddress, socket as socketOf, tuneTcp } from "./socket.ts";
+import {
+  accept,
+  bind,
+  connect,
+  getOption,
+  listen,
+  localAddress,
+  socket as socketOf,
+  setUserTimeout,
+  tuneTcp,
+} from "./socket.ts";
 import { SocketAddress } from "./socket-address.ts";
 import { Slab } from "./slab.ts";
 import type { CloseReason, Held, Stream } from "./stream.ts";
@@ -574,6 +586,7 @@ test("a connection that nobody answers times out", async () => {
 
 test("accepted sockets inherit their listener's tuning", () => {
   const fd = socketOf(4, SOCK_STREAM);
+  // What is not told is 10 s between 6 probes.
   assert.equal(tuneTcp(fd, { keepaliveIdleSeconds: 7, userTimeoutMs: 4321 }), 0);
   bind(fd, new SocketAddress("127.0.0.1", 0));
   listen(fd, 1);
@@ -583,7 +596,11 @@ test("accepted sockets inherit their listener's tuning", () => {
   assert.ok(far > 0);
   assert.equal(getOption(far, SOL_SOCKET, SO_KEEPALIVE), 1);
   assert.equal(getOption(far, IPPROTO_TCP, TCP_KEEPIDLE), 7);
+  assert.equal(getOption(far, IPPROTO_TCP, TCP_KEEPINTVL), 10);
+  assert.equal(getOption(far, IPPROTO_TCP, TCP_KEEPCNT), 6);
   assert.equal(getOption(far, IPPROTO_TCP, TCP_USER_TIMEOUT), 4321);
+  assert.equal(setUserTimeout(far, 1234), 0);
+  assert.equal(getOption(far, IPPROTO_TCP, TCP_USER_TIMEOUT), 1234);
   assert.equal(getOption(far, IPPROTO_TCP, TCP_NODELAY), 1);
   for (const open of [fd, near, far]) close(open);
 });

@@ -66,6 +66,8 @@ export class FakeStream implements Stream {
   paused = false;
   /** The deadline in force: [kind, ms], undefined when disarmed. */
   armed: { readonly kind: number; readonly ms: number } | undefined = undefined;
+  /** What userTimeout was called with. */
+  readonly userTimeouts: number[] = [];
   /** System calls that sending took. */
   sends = 0;
   capacity: number;
@@ -193,6 +195,10 @@ export class FakeStream implements Stream {
   abort(reason: CloseReason): void {
     this.aborted = true;
     this.#finish(reason);
+  }
+
+  userTimeout(ms: number): void {
+    this.userTimeouts.push(ms);
   }
 
   deadline(kind: number, ms: number): void {

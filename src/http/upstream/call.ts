@@ -18,7 +18,7 @@ import type {
 } from "../upstream.ts";
 import type { ClientConnection } from "./client-connection.ts";
 import type { EndpointConnections } from "./endpoint-connections.ts";
-import type { UpstreamLimits } from "./options.ts";
+import { LARGE_BODY, type UpstreamLimits } from "./options.ts";
 import { RequestSender, type SendFault } from "./request-sender.ts";
 import type { UpstreamServices } from "./services.ts";
 
@@ -109,6 +109,7 @@ export class Call implements UpstreamCall, DeadlineOwner, LateTask {
     const taken = this.sender.write(slab, start, end, held);
     if (typeof taken === "boolean") {
       if (!taken) this.connection?.requestBlocked();
+      else if (this.sender.bodySent > LARGE_BODY) this.connection?.bePatient();
       return taken;
     }
     this.#owner.onSendFault(this, taken);

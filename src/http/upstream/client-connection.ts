@@ -12,7 +12,7 @@ import { BODY, type Message } from "../message.ts";
 import type { UpstreamErrorSource } from "../upstream.ts";
 import type { Call } from "./call.ts";
 import type { EndpointConnections } from "./endpoint-connections.ts";
-import type { UpstreamLimits } from "./options.ts";
+import { LARGE_BODY, USER_TIMEOUT_MS, type UpstreamLimits } from "./options.ts";
 import { ResponseBody } from "./response-body.ts";
 import type { UpstreamServices } from "./services.ts";
 
@@ -61,6 +61,8 @@ export class ClientConnection implements StreamHandler {
   #keepAlive = false;
   #isPaused = false;
   #queuedWhenArmed = 0;
+  /** The kernel's user timeout is raised. */
+  #isPatient = false;
 
   constructor(owner: ConnectionOwner, group: EndpointConnections) {
     this.#owner = owner;
@@ -101,6 +103,7 @@ export class ClientConnection implements StreamHandler {
       this.#stream!.deadline(DEADLINE.none, 0);
       this.#owner.services.loop.late(call);
     }
+    if (call.sender.bodySent > LARGE_BODY) this.bePatient();
     if (isTaken) call.drained();
     else this.requestBlocked();
   }
@@ -113,8 +116,16 @@ export class ClientConnection implements StreamHandler {
     this.#stream!.deadline(DEADLINE.head, ms);
   }
 
+  /** Body may wait for a backend that does not read. That is not one that is gone: the kernel must not end it before us. */
+  bePatient(): void {
+    if (this.#isPatient || !this.#isOpen()) return;
+    this.#isPatient = true;
+    this.#stream!.userTimeout(this.#owner.limits.silenceMs);
+  }
+
   /** Body waits for the kernel: it must go on. Once a response has begun that must go on instead. */
   requestBlocked(): void {
+    this.bePatient();
     if (this.#phase !== "head" || this.#call!.sender.ended) return;
     this.#queuedWhenArmed = this.#stream!.queuedBytes;
     this.#stream!.deadline(DEADLINE.send, this.#owner.limits.silenceMs);
@@ -335,6 +346,10 @@ export class ClientConnection implements StreamHandler {
     if (this.#isPaused) {
       this.#isPaused = false;
       this.#stream!.resumeReading();
+    }
+    if (this.#isPatient) {
+      this.#isPatient = false;
+      this.#stream!.userTimeout(USER_TIMEOUT_MS);
     }
     this.#stream!.deadline(DEADLINE.idle, this.#owner.limits.idleMs);
     this.#owner.onReusable(this);

@@ -669,6 +669,24 @@ test("back-pressure of the request: write says no, drain follows, standstill end
   assert.deepEqual(events, ["drain", "fail timeout retryable: the request's body is not taken"]);
 });
 
+test("the kernel's user timeout is raised once for a body that waits, or is large, and is back when idle", () => {
+  for (const [capacity, bytes] of [
+    [10, 20],
+    [Infinity, 40_000],
+  ] as const) {
+    const { request, warm } = setUp();
+    const stream = warm();
+    stream.capacity = capacity;
+    const { call } = request(`PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: ${2 * bytes}\r\n\r\n`);
+    for (let i = 0; i < 2; i++) call.write(text("x".repeat(bytes)), 0, bytes);
+    call.end();
+    assert.deepEqual(stream.userTimeouts, [300_000]);
+    stream.drain();
+    stream.receive("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    assert.deepEqual(stream.userTimeouts, [300_000, 11_000]);
+  }
+});
+
 test("a request's body that moves on slowly is waited for", () => {
   const { request, warm } = setUp();
   const stream = warm();

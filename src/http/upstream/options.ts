@@ -8,6 +8,12 @@ import type { CloseReason, Stream, StreamHandler } from "#src/reactor/stream.ts"
  */
 export type Connect = (address: Address, handler: StreamHandler) => Stream | CloseReason;
 
+/** How long a backend may leave data or the probes of an idle connection unacknowledged. */
+export const USER_TIMEOUT_MS = 11_000;
+
+/** Body bytes that a backend's kernel commonly takes although nobody reads them: more may wait in our own kernel. */
+export const LARGE_BODY = 32 * 1024;
+
 export interface UpstreamLimits {
   /** Connections to one endpoint. Beyond, requests wait. */
   readonly connections: number;

@@ -2,14 +2,18 @@
 import { connectTcp } from "#src/reactor/connector.ts";
 import type { Tcp } from "#src/reactor/tcp.ts";
 import type { TlsClient } from "#src/reactor/tls/tls-client.ts";
-import type { Connect } from "./options.ts";
+import { type Connect, USER_TIMEOUT_MS } from "./options.ts";
 
-/** A peer that is gone without a word is noticed after 5 + 3 x 2 s of silence; sent data may stay unacknowledged for 20 s. */
+/**
+ * A peer that is gone without a word is noticed after 5 + 3 x 2 s of silence. With a user timeout Linux ends a connection
+ * whose probes are not answered at that time and not at the probe count (tcp(7)), so both say 11 s; unacknowledged data
+ * has the same time. So has a peer whose window is closed, although it acknowledges: ClientConnection gives it longer.
+ */
 const HEARTBEAT = {
   keepaliveIdleSeconds: 5,
   keepaliveIntervalSeconds: 2,
   keepaliveCount: 3,
-  userTimeoutMs: 20_000,
+  userTimeoutMs: USER_TIMEOUT_MS,
 } as const;
 
 export function tcpConnect(tcp: Tcp): Connect {

@@ -336,6 +336,10 @@ export class TlsStream implements Stream, StreamHandler {
 
   // ---- ending ----
 
+  userTimeout(ms: number): void {
+    this.#below.userTimeout(ms);
+  }
+
   deadline(kind: number, ms: number): void {
     if (this.closed) return;
     this.#limitIsOurs = false;
