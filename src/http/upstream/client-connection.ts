@@ -294,6 +294,8 @@ export class ClientConnection implements StreamHandler {
     this.#call = undefined;
     this.#retire();
     stream.deadline(DEADLINE.none, 0);
+    // As a relayed TCP connection: keepalive finds a peer that is gone, and one that does not read for long is not cut.
+    stream.userTimeout(0);
     this.#owner.onCallDone(call);
     call.receiver.onUpgrade(call, head, stream, slab.bytes.slice(this.#at, end));
     return false;

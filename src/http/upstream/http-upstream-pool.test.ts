@@ -353,6 +353,7 @@ test("101 hands the stream over with what came behind it", () => {
   assert.match(stream.sent, /connection: upgrade\r\nupgrade: websocket\r\n/);
   stream.receive("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\nhey");
   assert.deepEqual(events, ["upgrade 101 hey"]);
+  assert.deepEqual(stream.userTimeouts, [0]);
   assert.equal(receiver.upgraded, stream);
   assert.ok(!stream.closed);
   assert.deepEqual(pool.connections, [0, 0]);
