@@ -111,6 +111,8 @@ export interface Exchange {
 
   /** Copies the request's head so that `request` stays valid until the exchange ends. */
   keepRequest(): void;
+  /** Whoever answers later knows the exchange no more once it has ended: it may then serve another request. */
+  letGo(): void;
 
   /** Whether a body is announced and not yet completely delivered. */
   readonly hasBody: boolean;

@@ -8,8 +8,10 @@ import { FIELD_NAMES, fieldNumber } from "./field.ts";
 const encoder = new TextEncoder();
 
 export class FieldEdits {
-  /** 1 for each numbered field to leave out. */
+  /** 1 for each numbered field to leave out: for reading; `removeId` sets it. */
   readonly removedIds = new Uint8Array(FIELD_NAMES.length);
+  /** The same as a list, so that clearing and merging cost what was set. */
+  readonly #removed: number[] = [];
   /** Lower-case names without a number to leave out. */
   readonly removedNames: Uint8Array[] = [];
   /** Fields to write behind the kept ones, in order. Names lower case. */
@@ -23,7 +25,7 @@ export class FieldEdits {
   get empty(): boolean {
     return (
       this.status === 0 &&
-      !this.removedIds.includes(1) &&
+      this.#removed.length === 0 &&
       this.added.length === 0 &&
       this.removedNames.length === 0 &&
       this.target === undefined &&
@@ -32,7 +34,9 @@ export class FieldEdits {
   }
 
   removeId(id: number): void {
+    if (this.removedIds[id] === 1) return;
     this.removedIds[id] = 1;
+    this.#removed.push(id);
   }
 
   /** Leaves out every field of this name (any case). */
@@ -60,7 +64,7 @@ export class FieldEdits {
 
   /** Appends another's changes, as a route's compiled ones. */
   merge(other: FieldEdits): void {
-    for (let i = 1; i < this.removedIds.length; i++) if (other.removedIds[i] === 1) this.removedIds[i] = 1;
+    for (const id of other.#removed) this.removeId(id);
     for (const name of other.removedNames) this.removedNames.push(name);
     for (const field of other.added) this.added.push(field);
     this.target = other.target ?? this.target;
@@ -69,7 +73,8 @@ export class FieldEdits {
   }
 
   clear(): void {
-    this.removedIds.fill(0);
+    for (const id of this.#removed) this.removedIds[id] = 0;
+    this.#removed.length = 0;
     this.removedNames.length = 0;
     this.added.length = 0;
     this.target = undefined;

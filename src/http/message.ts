@@ -176,13 +176,6 @@ export class Message {
     this.bytes = other.bytes.slice(start, end);
   }
 
-  /** As `copyFrom`, into memory that the caller owns and that is large enough. */
-  copyInto(memory: Uint8Array, other: Message, start: number, end: number): void {
-    this.#copyRanges(other, start);
-    memory.set(other.bytes.subarray(start, end));
-    this.bytes = memory;
-  }
-
   #copyRanges(other: Message, start: number): void {
     this.version = other.version;
     this.method = other.method;

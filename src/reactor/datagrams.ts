@@ -31,6 +31,7 @@ import { libc, outcome } from "./libc.ts";
 import type { Poller, Watcher } from "./poller.ts";
 import type { ReturnPath } from "./return-path.ts";
 import { Slab } from "./slab.ts";
+import { wordOf } from "./word.ts";
 import { bind, localAddress, setOption, socket } from "./socket.ts";
 import { decodeSocketAddress, SocketAddress } from "./socket-address.ts";
 import { close } from "./system.ts";
@@ -189,7 +190,7 @@ export class Datagrams implements Watcher, Disposable {
   onReady(): void {
     if (this.#controlBytes > 0) this.#resetControl();
     const { pointer } = this.#inHeaders;
-    const count = outcome(libc.recvmmsg(BigInt(this.#fd), pointer, BigInt(SLOTS), DONT_WAIT, 0n));
+    const count = outcome(libc.recvmmsg(wordOf(this.#fd), pointer, BigInt(SLOTS), DONT_WAIT, 0n));
     if (count <= 0) return;
     this.count = count;
     this.counts.received += count;
@@ -226,7 +227,7 @@ export class Datagrams implements Watcher, Disposable {
   #send(from: number, to: number): void {
     for (let at = from; at < to;) {
       const headers = this.#outHeaders.pointer + BigInt(at * MMSGHDR.size);
-      const sent = outcome(libc.sendmmsg(BigInt(this.#fd), headers, BigInt(to - at), DONT_WAIT));
+      const sent = outcome(libc.sendmmsg(wordOf(this.#fd), headers, BigInt(to - at), DONT_WAIT));
       if (sent > 0) {
         this.counts.sent += sent;
         at += sent;

@@ -3,6 +3,7 @@ import { EBADF } from "./errno.ts";
 import { EPOLL_CLOEXEC, EPOLL_EVENT } from "./layout.ts";
 import { libc, outcome } from "./libc.ts";
 import { Slab } from "./slab.ts";
+import { wordOf } from "./word.ts";
 
 const event = new Slab(EPOLL_EVENT.size);
 
@@ -22,12 +23,12 @@ export function controlEpoll(
   event.view.setUint32(EPOLL_EVENT.events, interest, true);
   event.view.setInt32(EPOLL_EVENT.data, fd, true);
   event.view.setInt32(EPOLL_EVENT.data + 4, generation, true);
-  return outcome(libc.epoll_ctl(BigInt(epoll), BigInt(operation), BigInt(fd), event.pointer));
+  return outcome(libc.epoll_ctl(wordOf(epoll), wordOf(operation), wordOf(fd), event.pointer));
 }
 
 /** Writes up to `max` ready events to `events` without waiting, as many as it holds; returns how many. */
 export function takeEvents(epoll: number, events: Slab, max: number): number {
   const room = Math.floor(events.length / EPOLL_EVENT.size);
   if (epoll < 0) return -EBADF;
-  return outcome(libc.epoll_wait(BigInt(epoll), events.pointer, BigInt(max < room ? max : room), 0n));
+  return outcome(libc.epoll_wait(wordOf(epoll), events.pointer, BigInt(max < room ? max : room), 0n));
 }

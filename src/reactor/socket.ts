@@ -20,6 +20,7 @@ import {
 } from "./layout.ts";
 import { libc, outcome } from "./libc.ts";
 import { isOutside, Slab } from "./slab.ts";
+import { wordOf } from "./word.ts";
 import { decodeSocketAddress, type SocketAddress } from "./socket-address.ts";
 
 const ACCEPT_FLAGS = BigInt(SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -37,15 +38,15 @@ export function socket(family: 4 | 6, type: number): number {
 }
 
 export function bind(fd: number, address: SocketAddress): number {
-  return fd < 0 ? -EBADF : outcome(libc.bind(BigInt(fd), address.slab.pointer, BigInt(address.size)));
+  return fd < 0 ? -EBADF : outcome(libc.bind(wordOf(fd), address.slab.pointer, BigInt(address.size)));
 }
 
 export function connect(fd: number, address: SocketAddress): number {
-  return fd < 0 ? -EBADF : outcome(libc.connect(BigInt(fd), address.slab.pointer, BigInt(address.size)));
+  return fd < 0 ? -EBADF : outcome(libc.connect(wordOf(fd), address.slab.pointer, BigInt(address.size)));
 }
 
 export function listen(fd: number, backlog: number): number {
-  return fd < 0 ? -EBADF : outcome(libc.listen(BigInt(fd), BigInt(backlog)));
+  return fd < 0 ? -EBADF : outcome(libc.listen(wordOf(fd), BigInt(backlog)));
 }
 
 /** Takes one connection and writes its peer's sockaddr at `at` of `names`, which has 28 bytes of room and 4 for its size. */
@@ -53,14 +54,14 @@ export function accept(fd: number, names: Slab, at: number): number {
   if (fd < 0 || isOutside(names, at, SOCKADDR.size + 4)) return fd < 0 ? -EBADF : -EFAULT;
   names.view.setUint32(at + SOCKADDR.size, SOCKADDR.size, true);
   const name = names.pointer + BigInt(at);
-  return outcome(libc.accept4(BigInt(fd), name, name + BigInt(SOCKADDR.size), ACCEPT_FLAGS));
+  return outcome(libc.accept4(wordOf(fd), name, name + BigInt(SOCKADDR.size), ACCEPT_FLAGS));
 }
 
 /** Sets an integer option. */
 export function setOption(fd: number, level: number, option: number, value: number): number {
   if (fd < 0) return -EBADF;
   scratch.view.setInt32(VALUE, value, true);
-  return outcome(libc.setsockopt(BigInt(fd), BigInt(level), BigInt(option), scratch.pointer, 4n));
+  return outcome(libc.setsockopt(wordOf(fd), BigInt(level), BigInt(option), scratch.pointer, 4n));
 }
 
 /** An integer option's value, as an outcome: only for options whose values are not negative. */
@@ -68,7 +69,7 @@ export function getOption(fd: number, level: number, option: number): number {
   if (fd < 0) return -EBADF;
   scratch.view.setUint32(LENGTH, 4, true);
   const result = outcome(
-    libc.getsockopt(BigInt(fd), BigInt(level), BigInt(option), scratch.pointer, scratch.at(LENGTH)),
+    libc.getsockopt(wordOf(fd), BigInt(level), BigInt(option), scratch.pointer, scratch.at(LENGTH)),
   );
   return result < 0 ? result : scratch.view.getInt32(VALUE, true);
 }
@@ -83,7 +84,7 @@ export function setResetOnClose(fd: number): number {
   if (fd < 0) return -EBADF;
   scratch.view.setInt32(VALUE, 1, true);
   scratch.view.setInt32(VALUE + 4, 0, true);
-  return outcome(libc.setsockopt(BigInt(fd), BigInt(SOL_SOCKET), BigInt(SO_LINGER), scratch.pointer, 8n));
+  return outcome(libc.setsockopt(wordOf(fd), BigInt(SOL_SOCKET), BigInt(SO_LINGER), scratch.pointer, 8n));
 }
 
 /** Milliseconds that sent data may stay unacknowledged (RFC 5482); 0 is the system's default. */
@@ -95,7 +96,7 @@ export function setUserTimeout(fd: number, ms: number): number {
 export function localAddress(fd: number): Address | undefined {
   if (fd < 0) return undefined;
   scratch.view.setUint32(LENGTH, SOCKADDR.size, true);
-  if (libc.getsockname(BigInt(fd), scratch.at(NAME), scratch.at(LENGTH)) < 0) return undefined;
+  if (libc.getsockname(wordOf(fd), scratch.at(NAME), scratch.at(LENGTH)) < 0) return undefined;
   return decodeSocketAddress(scratch, NAME);
 }
 

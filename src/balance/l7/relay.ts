@@ -207,6 +207,7 @@ export class Relay implements UpstreamRequest, UpstreamReceiver, DeadlineOwner {
 
   #letGoOfClient(exchange: Exchange): void {
     exchange.source = undefined;
+    exchange.letGo();
     this.#exchange = undefined;
     this.#services.loop.deadlines.disarm(this.#deadline);
   }

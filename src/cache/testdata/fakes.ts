@@ -71,6 +71,7 @@ export class FakeExchange implements Exchange {
 
   proceed(): void {}
   keepRequest(): void {}
+  letGo(): void {}
   readBody(_sink: BodySink): void {}
   pauseBody(): void {}
   resumeBody(): void {}

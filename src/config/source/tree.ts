@@ -1,4 +1,4 @@
-import { readdirSync, realpathSync, statSync } from "node:fs";
+import { type BigIntStats, readdirSync, realpathSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 /** The configuration files below a path, and the directories whose events tell of their changes. */
@@ -30,26 +30,32 @@ export function walkTree(root: string): Tree {
   const faults: { file: string; reason: string }[] = [];
   const visited = new Set<string>();
 
-  const visitFile = (file: string): void => {
-    const { dev, ino, size, mtimeNs, ctimeNs } = statSync(file, { bigint: true });
+  const visitFile = (file: string, { dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): void => {
     if (files.length === MAX_FILES) throw new Error(`more than ${MAX_FILES} files`);
     files.push({ file, bytes: Number(size), stamp: `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}` });
-    directories.add(dirname(realpathSync(file)));
   };
   const visitDirectory = (directory: string, depth: number): void => {
-    const real = realpathSync(directory);
+    const real = realpathSync.native(directory);
     if (visited.has(real)) return;
     visited.add(real);
     directories.add(directory);
+    directories.add(real);
     if (depth > MAX_DEPTH) throw new Error(`nested more than ${MAX_DEPTH} directories deep`);
-    for (const name of readdirSync(directory).toSorted())
-      if (!name.startsWith(".")) visit(join(directory, name), depth);
+    const entries = readdirSync(directory, { withFileTypes: true }).filter(({ name }) => !name.startsWith("."));
+    for (const entry of entries.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+      const isOther = entry.isFile() && !CONFIGURATION.test(entry.name);
+      if (!isOther) visit(join(directory, entry.name), depth, !entry.isFile());
+    }
   };
-  const visit = (path: string, depth: number): void => {
+  const visit = (path: string, depth: number, mayBeLink: boolean): void => {
     try {
-      const stat = statSync(path);
+      const stat = statSync(path, { bigint: true });
       if (stat.isDirectory()) visitDirectory(path, depth + 1);
-      else if (stat.isFile() && (CONFIGURATION.test(path) || depth === 0)) visitFile(path);
+      else if (stat.isFile() && (CONFIGURATION.test(path) || depth === 0)) {
+        visitFile(path, stat);
+        // The other files lie in the directory itself, which is watched already.
+        if (mayBeLink) directories.add(dirname(realpathSync.native(path)));
+      }
     } catch (error) {
       faults.push({ file: path, reason: `cannot be read: ${error instanceof Error ? error.message : String(error)}` });
     }
@@ -57,6 +63,6 @@ export function walkTree(root: string): Tree {
 
   // The root's own parent tells when the root is replaced as a whole.
   directories.add(dirname(root));
-  visit(root, 0);
+  visit(root, 0, true);
   return { files, directories: [...directories], faults };
 }

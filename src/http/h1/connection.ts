@@ -286,8 +286,7 @@ export class H1Connection implements HttpConnection {
     const { services } = this.#shared;
     const now = services.loop.now;
     services.date.refresh(now);
-    const exchange = this.#shared.spare ?? new H1Exchange(this.#shared, this);
-    this.#shared.spare = undefined;
+    const exchange = this.#shared.take() ?? new H1Exchange(this.#shared, this);
     exchange.begin(this, stages, now);
     this.#exchange = exchange;
     this.#state = "exchange";
@@ -442,7 +441,7 @@ export class H1Connection implements HttpConnection {
   #finish(exchange: H1Exchange): void {
     this.#exchange = undefined;
     this.#shared.services.observer.onFinish(exchange);
-    if (this.#isReading && !exchange.kept) this.#shared.spare = exchange;
+    if (!exchange.kept) this.#shared.giveBack(exchange);
   }
 
   // --- deadlines ---

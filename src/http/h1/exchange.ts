@@ -31,6 +31,9 @@ const COPIED = 16 * 1024;
 /** Age, Date, Connection and the empty line behind a prepared head. */
 const PREPARED_END = 128;
 
+/** A head that ends within so many bytes of the receive buffer, as most do, is kept in memory of the exchange. */
+const KEPT_BYTES = 2048;
+
 const encoder = new TextEncoder();
 const NOTHING = new Uint8Array(0);
 
@@ -48,10 +51,13 @@ export class H1Exchange implements FinishedExchange {
   /** Set while the body is delivered; read by the connection. */
   sink: BodySink | undefined = undefined;
   bodyPaused = false;
-  /** Whether somebody outside of the event that began the exchange may still hold it. */
+  /** Whether somebody may still hold it once it has ended. */
   kept = false;
   readonly #shared: H1Shared;
   readonly #run = new StageRun();
+  /** For requests that are answered later: the bytes, and the message that is given in exchange for the one kept. */
+  #keptBytes: Uint8Array | undefined = undefined;
+  #spareMessage: Message | undefined = undefined;
   #connection: H1Connection;
   #phase: Phase = "waiting";
   #framing: BodyKind = BODY.none;
@@ -126,8 +132,24 @@ export class H1Exchange implements FinishedExchange {
   }
 
   keepRequest(): void {
-    if (this.request !== this.#shared.request) return;
-    this.request = Message.copyOf(this.request, this.#connection.headStart, this.#connection.headEnd);
+    const shared = this.#shared;
+    const { request } = this;
+    if (request !== shared.request) return;
+    const { headStart, headEnd } = this.#connection;
+    if (headEnd > KEPT_BYTES) {
+      this.request = Message.copyOf(request, headStart, headEnd);
+      return;
+    }
+    // The message itself is kept, and its bytes copied to the same place: no range changes.
+    this.#keptBytes ??= new Uint8Array(KEPT_BYTES);
+    this.#keptBytes.set(request.bytes.subarray(headStart, headEnd), headStart);
+    request.bytes = this.#keptBytes;
+    shared.request = this.#spareMessage ?? new Message();
+    this.#spareMessage = request;
+  }
+
+  letGo(): void {
+    this.kept = false;
   }
 
   // --- request body ---

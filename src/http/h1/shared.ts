@@ -8,6 +8,7 @@ import type { H1Exchange } from "./exchange.ts";
 import { parseResponse, type HeadLimits } from "./parse.ts";
 import type { ResponseFraming } from "./write.ts";
 
+const SPARE_EXCHANGES = 1024;
 const encoder = new TextEncoder();
 const NAME_END = "content-type".length;
 const TEXT_HEAD = encoder.encode("content-typetext/plain; charset=utf-8");
@@ -18,17 +19,26 @@ const PREPARED_LIMITS: HeadLimits = { headBytes: 1024 * 1024, fields: MAX_FIELDS
 
 export class H1Shared {
   readonly services: EngineServices;
-  /** The request being read; whoever answers later has it copied. */
-  readonly request = new Message();
+  /** The request being read. An exchange that is answered later keeps it and puts another one here. */
+  request = new Message();
   readonly framing: ResponseFraming;
-  /** An exchange to use again: one that was answered within its event, so that nobody holds it. */
-  spare: H1Exchange | undefined = undefined;
+  /** Ended exchanges that nobody holds, to be used again. */
+  readonly #spare: H1Exchange[] = [];
   readonly #textHead = new Message(1);
   readonly #preparedHead = new Message(MAX_FIELDS);
 
   constructor(services: EngineServices) {
     this.services = services;
     this.framing = { body: BODY.none, length: -1, connection: "implied", date: services.date.bytes };
+  }
+
+  /** An exchange to use again, if there is one. */
+  take(): H1Exchange | undefined {
+    return this.#spare.pop();
+  }
+
+  giveBack(exchange: H1Exchange): void {
+    if (this.#spare.length < SPARE_EXCHANGES) this.#spare.push(exchange);
   }
 
   /** The head of a plain text answer of `length` bytes; filled anew by each call. */

@@ -184,12 +184,7 @@ function putFields(
     else p = putField(out, p, message, i);
   }
   if (edits === undefined) return p;
-  for (const field of edits.added) {
-    p = putBytes(out, p, field.name);
-    p = putByte(out, putByte(out, p, COLON), SP);
-    p = putBytes(out, p, field.value);
-    p = putLineEnd(out, p);
-  }
+  for (const { name, value } of edits.added) p = putLine(out, p, name, 0, name.length, value, 0, value.length);
   return p;
 }
 
@@ -273,10 +268,29 @@ function putCookies(out: Uint8Array, at: number, message: Message, index: number
 
 function putField(out: Uint8Array, at: number, message: Message, index: number): number {
   const { bytes, ranges } = message;
-  let p = putRange(out, at, bytes, ranges[index * 4]!, ranges[index * 4 + 1]!);
-  p = putByte(out, putByte(out, p, COLON), SP);
-  p = putRange(out, p, bytes, ranges[index * 4 + 2]!, ranges[index * 4 + 3]!);
-  return putLineEnd(out, p);
+  const i = index * 4;
+  return putLine(out, at, bytes, ranges[i]!, ranges[i + 1]!, bytes, ranges[i + 2]!, ranges[i + 3]!);
+}
+
+/** A field line: name, colon, space, value, CRLF, with one check of the room. */
+function putLine(
+  out: Uint8Array,
+  at: number,
+  name: Uint8Array,
+  nameStart: number,
+  nameEnd: number,
+  value: Uint8Array,
+  valueStart: number,
+  valueEnd: number,
+): number {
+  if (at < 0 || at + nameEnd - nameStart + valueEnd - valueStart + 4 > out.length) return -1;
+  let p = copyRange(out, at, name, nameStart, nameEnd);
+  out[p] = COLON;
+  out[p + 1] = SP;
+  p = copyRange(out, p + 2, value, valueStart, valueEnd);
+  out[p] = CR;
+  out[p + 1] = LF;
+  return p + 2;
 }
 
 function putDate(out: Uint8Array, at: number, date: Uint8Array): number {
@@ -284,7 +298,10 @@ function putDate(out: Uint8Array, at: number, date: Uint8Array): number {
 }
 
 function putLineEnd(out: Uint8Array, at: number): number {
-  return putByte(out, putByte(out, at, CR), LF);
+  if (at < 0 || at + 2 > out.length) return -1;
+  out[at] = CR;
+  out[at + 1] = LF;
+  return at + 2;
 }
 
 function putByte(out: Uint8Array, at: number, code: number): number {
@@ -297,10 +314,14 @@ function putBytes(out: Uint8Array, at: number, bytes: Uint8Array): number {
   return putRange(out, at, bytes, 0, bytes.length);
 }
 
-/** Names and values are short: a loop is faster than making a view for `set`. */
 function putRange(out: Uint8Array, at: number, bytes: Uint8Array, start: number, end: number): number {
+  if (at < 0 || at + end - start > out.length) return -1;
+  return copyRange(out, at, bytes, start, end);
+}
+
+/** Where there is room. Names and values are short: a loop is faster than making a view for `set`. */
+function copyRange(out: Uint8Array, at: number, bytes: Uint8Array, start: number, end: number): number {
   const length = end - start;
-  if (at < 0 || at + length > out.length) return -1;
   if (length > 48) {
     out.set(bytes.subarray(start, end), at);
     return at + length;

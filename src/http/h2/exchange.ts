@@ -200,6 +200,9 @@ export class H2Exchange implements FinishedExchange {
     this.#request = Message.copyOf(section.message, 0, section.end);
   }
 
+  /** Its stream may outlive it, for the request's body or the end of what was sent: it is never used again. */
+  letGo(): void {}
+
   #advance(): "done" | "wait" {
     const outcome = this.#run.run(this);
     if (outcome !== "unanswered") return outcome;
