@@ -92,6 +92,13 @@ export function setUserTimeout(fd: number, ms: number): number {
   return setOption(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, ms);
 }
 
+/** Whether a socket that was told to connect has done so. */
+export function isConnected(fd: number): boolean {
+  if (fd < 0) return false;
+  scratch.view.setUint32(LENGTH, SOCKADDR.size, true);
+  return libc.getpeername(wordOf(fd), scratch.at(NAME), scratch.at(LENGTH)) === 0;
+}
+
 /** The socket's own address and port, or undefined when it has none. */
 export function localAddress(fd: number): Address | undefined {
   if (fd < 0) return undefined;
@@ -112,8 +119,8 @@ export interface TcpTuning {
   readonly userTimeoutMs?: number;
 }
 
-/** Sets TCP_NODELAY, keepalive and user timeout. Accepted sockets inherit all of it from their listener. */
-export function tuneTcp(fd: number, tuning: TcpTuning): number {
+/** Sets keepalive and user timeout. Accepted sockets inherit all of it from their listener. */
+export function setKeepalive(fd: number, tuning: TcpTuning): number {
   const { keepaliveIdleSeconds = 60, keepaliveIntervalSeconds = 10, keepaliveCount = 6, userTimeoutMs = 0 } = tuning;
   const options = [
     [TCP_KEEPIDLE, keepaliveIdleSeconds],
@@ -126,5 +133,10 @@ export function tuneTcp(fd: number, tuning: TcpTuning): number {
     const result = value > 0 ? setOption(fd, IPPROTO_TCP, option, value) : 0;
     if (result < 0) return result;
   }
+  return 0;
+}
+
+/** Small pieces leave at once (TCP_NODELAY). */
+export function setNoDelay(fd: number): number {
   return setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 }

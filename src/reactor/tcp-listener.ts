@@ -5,7 +5,17 @@ import { AF_INET, EPOLLIN, IPPROTO_IPV6, IPV6_V6ONLY, SOCKADDR, SOCK_STREAM } fr
 import { SOL_SOCKET, SO_REUSEADDR, SO_REUSEPORT } from "./layout.ts";
 import type { Watcher } from "./poller.ts";
 import { Slab } from "./slab.ts";
-import { accept, bind, listen, localAddress, setOption, setResetOnClose, socket, tuneTcp } from "./socket.ts";
+import {
+  accept,
+  bind,
+  listen,
+  localAddress,
+  setOption,
+  setResetOnClose,
+  setKeepalive,
+  setNoDelay,
+  socket,
+} from "./socket.ts";
 import type { TcpTuning } from "./socket.ts";
 import { SocketAddress } from "./socket-address.ts";
 import type { StreamHandler } from "./stream.ts";
@@ -108,6 +118,7 @@ export class TcpListener implements Watcher, StreamSource, DeadlineOwner, Dispos
     this.#setPeer(stream);
     try {
       stream.handler = this.#onStream(stream);
+      stream.watch();
     } catch (error) {
       this.#tcp.poller.fault(error);
       stream.abort("error");
@@ -153,7 +164,8 @@ function openListener(options: TcpListenerOptions): number {
     () => setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1),
     () => setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1),
     () => (address.family === 6 ? setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) : 0),
-    () => tuneTcp(fd, options),
+    () => setKeepalive(fd, options),
+    () => setNoDelay(fd),
     () => bind(fd, address),
     () => listen(fd, options.backlog ?? 4096),
   ];

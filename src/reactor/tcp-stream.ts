@@ -2,13 +2,13 @@
 import type { Address } from "#src/net/address.ts";
 import { reasonOf } from "./close-reason.ts";
 import { EAGAIN } from "./errno.ts";
-import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, SHUT_WR } from "./layout.ts";
+import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP, SHUT_WR } from "./layout.ts";
 import { PartList } from "./parts.ts";
 import type { LateTask, Watcher } from "./poller.ts";
 import { Rest } from "./rest.ts";
 import { SendQueue } from "./send-queue.ts";
 import type { Slab } from "./slab.ts";
-import { localAddress, setResetOnClose, setUserTimeout, takeError } from "./socket.ts";
+import { isConnected, localAddress, setKeepalive, setResetOnClose, setUserTimeout, takeError } from "./socket.ts";
 import { decodeWords, unspecified } from "./socket-address.ts";
 import { Splice } from "./splice.ts";
 import type { CloseReason, Held, Parts, Stream, StreamHandler } from "./stream.ts";
@@ -34,6 +34,13 @@ const FLUSH_MS = 30_000;
 const LINGER_MS = 2_000;
 const LINGER_BYTES = 1024 * 1024;
 
+/** Interest of a stream that epoll does not know any more. */
+const UNWATCHED = -1;
+/** Of one that it will know at the batch's end, when it is clear what is to be watched for. */
+const NOT_YET = -2;
+/** With the input comes word of its end: what is read in the same event is then known to be the last. */
+const READS = EPOLLIN | EPOLLRDHUP;
+
 export class TcpStream implements Stream, Watcher, LateTask, DeadlineOwner {
   handler: StreamHandler;
   readonly tls = undefined;
@@ -44,7 +51,7 @@ export class TcpStream implements Stream, Watcher, LateTask, DeadlineOwner {
   readonly #fd: number;
   readonly #queue: SendQueue;
   #state: number;
-  #interest = 0;
+  #interest = NOT_YET;
   #reason: CloseReason = "done";
   #isTold = false;
   #isPaused = false;
@@ -70,18 +77,23 @@ export class TcpStream implements Stream, Watcher, LateTask, DeadlineOwner {
   #peer3 = 0;
   #peerPort = 0;
 
-  /** Use TcpListener and connectTcp. `fd` is a connected or connecting socket that from now on belongs to the stream. */
-  constructor(tcp: Tcp, fd: number, handler: StreamHandler, source: StreamSource | undefined, isConnected: boolean) {
+  /**
+   * Use TcpListener and connectTcp. `fd` is a connected or connecting socket that from now on belongs to the stream; what
+   * happens to it is looked at after `watch`.
+   */
+  constructor(tcp: Tcp, fd: number, handler: StreamHandler, source: StreamSource | undefined, isOpen: boolean) {
     this.#tcp = tcp;
     this.#fd = fd;
-    this.#queue = new SendQueue(fd, isConnected);
+    this.#queue = new SendQueue(fd, isOpen);
     this.handler = handler;
     this.#source = source;
-    this.#state = isConnected ? OPEN : CONNECTING;
-    this.#interest = isConnected ? EPOLLIN : EPOLLOUT;
+    this.#state = isOpen ? OPEN : CONNECTING;
     tcp.open++;
-    const result = tcp.poller.add(fd, this.#interest, this);
-    if (result < 0) this.#finish("overloaded");
+  }
+
+  /** The stream has its holder: its events may come, from the end of this batch on. */
+  watch(): void {
+    this.#tcp.poller.late(this);
   }
 
   /** The peer of an accepted stream. */
@@ -164,8 +176,9 @@ export class TcpStream implements Stream, Watcher, LateTask, DeadlineOwner {
 
   #sendFin(): void {
     this.#finSent = true;
-    shutdown(this.#fd, SHUT_WR);
+    // Closing sends the FIN too, when all input has been read.
     if (this.#inputEnded) this.#finish("done");
+    else shutdown(this.#fd, SHUT_WR);
   }
 
   // ---- reading ----
@@ -202,11 +215,12 @@ export class TcpStream implements Stream, Watcher, LateTask, DeadlineOwner {
     if (this.#isPaused || this.#inputEnded || this.#spliceBlocked) {
       if ((events & (EPOLLERR | EPOLLHUP)) !== 0) this.#onHangUp(events);
       else this.#updateInterest();
-    } else if (this.#splice === undefined) this.#read();
+    } else if (this.#splice === undefined) this.#read((events & EPOLLRDHUP) !== 0);
     else this.#moveSplice();
   }
 
-  #read(): void {
+  /** `isLast`: the peer's FIN had come before this read, so that one which does not fill the slab has everything. */
+  #read(isLast: boolean): void {
     const slab = this.#tcp.input;
     const kept = this.#rest === undefined ? 0 : this.#rest.show(slab);
     if (kept + RECEIVE_BYTES > slab.length) return this.#finish("badInput");
@@ -214,6 +228,8 @@ export class TcpStream implements Stream, Watcher, LateTask, DeadlineOwner {
     if (received > 0) {
       this.receivedBytes += received;
       this.#show(slab, kept + received);
+      const isAll = isLast && received < RECEIVE_BYTES && this.#rest === undefined && this.#splice === undefined;
+      if (isAll && this.#state === OPEN && !this.#isPaused) this.#endInput();
       return;
     }
     if (received === -EAGAIN) return;
@@ -241,7 +257,7 @@ export class TcpStream implements Stream, Watcher, LateTask, DeadlineOwner {
   #onHangUp(events: number): void {
     const error = takeError(this.#fd);
     if (error !== 0 || (events & EPOLLERR) !== 0 || this.#inputEnded) return this.#finish(reasonOf(-error));
-    this.#interest = -1;
+    this.#interest = UNWATCHED;
     this.#tcp.poller.remove(this.#fd);
   }
 
@@ -252,6 +268,7 @@ export class TcpStream implements Stream, Watcher, LateTask, DeadlineOwner {
       this.handler.onClose(this, this.#reason);
       return;
     }
+    if (this.#interest === NOT_YET) this.#register();
     if (!this.#restIsDue || this.#isPaused || this.#state !== OPEN || this.#rest === undefined) return;
     try {
       this.#show(this.#tcp.input, this.#rest.show(this.#tcp.input));
@@ -291,23 +308,40 @@ export class TcpStream implements Stream, Watcher, LateTask, DeadlineOwner {
     if (this.#state > OPEN && this.#state !== CLOSING && this.#state !== LINGERING) return;
     const wanted = this.#wantedInterest();
     if (wanted === this.#interest) return;
-    if (this.#interest === -1) this.#tcp.poller.add(this.#fd, wanted, this);
-    else this.#tcp.poller.change(this.#fd, wanted);
+    if (this.#interest === NOT_YET) return;
+    if (this.#interest !== UNWATCHED) this.#tcp.poller.change(this.#fd, wanted);
+    else if (this.#tcp.poller.add(this.#fd, wanted, this) < 0) return this.#finish("overloaded");
     this.#interest = wanted;
+  }
+
+  /** A peer on this machine has accepted by now: the connection is then watched as an open one from the beginning. */
+  #register(): void {
+    try {
+      if (this.#state === CONNECTING && isConnected(this.#fd)) this.#open();
+    } catch (error) {
+      this.#giveUp(error);
+    }
+    if (this.#state === CLOSED) return;
+    this.#interest = this.#wantedInterest();
+    if (this.#tcp.poller.add(this.#fd, this.#interest, this) < 0) this.#finish("overloaded");
   }
 
   #wantedInterest(): number {
     if (this.#state === LINGERING) return EPOLLIN;
     const writes = this.queuedBytes > 0 || this.#state === CONNECTING || this.#blockedSource() !== undefined;
     const reads = this.#state === OPEN && !this.#isPaused && !this.#inputEnded && !this.#spliceBlocked;
-    return (reads ? EPOLLIN : 0) | (writes ? EPOLLOUT : 0);
+    return (reads ? READS : 0) | (writes ? EPOLLOUT : 0);
   }
 
   // ---- connecting ----
 
   #onConnected(): void {
     const error = takeError(this.#fd);
-    if (error !== 0) return this.#finish(reasonOf(-error));
+    if (error !== 0) this.#finish(reasonOf(-error));
+    else this.#open();
+  }
+
+  #open(): void {
     this.#state = OPEN;
     this.#queue.isOpen = true;
     if (this.#connectLimit !== undefined) this.#tcp.poller.deadlines.remove(this.#connectLimit);
@@ -380,6 +414,11 @@ export class TcpStream implements Stream, Watcher, LateTask, DeadlineOwner {
   }
 
   // ---- ending ----
+
+  /** Has the kernel look for the peer when the connection is silent; accepted streams have it from their listener. */
+  keepalive(): void {
+    if (this.#state !== CLOSED) setKeepalive(this.#fd, {});
+  }
 
   userTimeout(ms: number): void {
     if (this.#state !== CLOSED) setUserTimeout(this.#fd, ms);

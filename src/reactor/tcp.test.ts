@@ -28,8 +28,9 @@ import {
   listen,
   localAddress,
   socket as socketOf,
+  setKeepalive,
+  setNoDelay,
   setUserTimeout,
-  tuneTcp,
 } from "./socket.ts";
 import { SocketAddress } from "./socket-address.ts";
 import { Slab } from "./slab.ts";
@@ -587,7 +588,8 @@ test("a connection that nobody answers times out", async () => {
 test("accepted sockets inherit their listener's tuning", () => {
   const fd = socketOf(4, SOCK_STREAM);
   // What is not told is 10 s between 6 probes.
-  assert.equal(tuneTcp(fd, { keepaliveIdleSeconds: 7, userTimeoutMs: 4321 }), 0);
+  assert.equal(setKeepalive(fd, { keepaliveIdleSeconds: 7, userTimeoutMs: 4321 }), 0);
+  assert.equal(setNoDelay(fd), 0);
   bind(fd, new SocketAddress("127.0.0.1", 0));
   listen(fd, 1);
   const near = socketOf(4, SOCK_STREAM);

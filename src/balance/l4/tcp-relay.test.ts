@@ -12,6 +12,7 @@ import { type RelayServices, TcpRelay } from "./tcp-relay.ts";
 class FakeEnd extends FakeStream {
   receivedBytes = 0;
   splicedTo: Stream | undefined;
+  keptAlive = 0;
   #inputEnded = false;
 
   override receive(data: Uint8Array | string): void {
@@ -33,6 +34,10 @@ class FakeEnd extends FakeStream {
   override spliceTo(peer: Stream = this): boolean {
     this.splicedTo = peer;
     return true;
+  }
+
+  keepalive(): void {
+    this.keptAlive++;
   }
 
   fail(reason: CloseReason): void {
@@ -248,7 +253,9 @@ test("silence for the idle timeout ends the connection, a byte begins it anew", 
   accept();
   const upstream = open();
   assert.deepEqual(client.armed, { kind: 1, ms: 250 });
+  assert.equal(upstream.keptAlive, 0, "a short connection needs no keepalive");
   for (let i = 0; i < 3; i++) client.expire();
+  assert.equal(upstream.keptAlive, 1);
   upstream.receive("x");
   for (let i = 0; i < 4; i++) client.expire();
   assert.ok(!client.closed);

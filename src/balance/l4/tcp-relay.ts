@@ -14,6 +14,8 @@ import type { L4Reason } from "./l4-record.ts";
 /** A Stream that counts, as TcpStream does, spliced bytes included. */
 export interface RelayStream extends Stream {
   readonly receivedBytes: number;
+  /** Has the kernel look for a silent peer. */
+  keepalive(): void;
 }
 
 /** Starts a connection: as connectTcp, with a reason when nothing was started. */
@@ -49,6 +51,8 @@ export class TcpRelay implements StreamHandler {
   #isOpen = false;
   #openStreams = 1;
   #reason: L4Reason | undefined;
+  /** The kernel looks for a silent endpoint. */
+  #isKept = false;
   #clientEnded = false;
   #upstreamEnded = false;
   /** Full reads in a row from each side. */
@@ -125,6 +129,9 @@ export class TcpRelay implements StreamHandler {
   }
 
   onDeadline(): void {
+    // Short connections, which are most, need none.
+    if (!this.#isKept) this.#upstream?.keepalive();
+    this.#isKept = true;
     this.#quietMs = this.#report() ? 0 : this.#quietMs + this.#checkMs;
     if (this.#idleMs > 0 && this.#quietMs >= this.#idleMs) this.#giveUp("idle", "timeout");
     else this.#client.deadline(CHECK, this.#checkMs);

@@ -17,7 +17,7 @@ const HEARTBEAT = {
 } as const;
 
 export function tcpConnect(tcp: Tcp): Connect {
-  return (address, handler) => connectTcp(tcp, { address, timeoutMs: 0, ...HEARTBEAT }, handler);
+  return (address, handler) => connectTcp(tcp, { address, timeoutMs: 0, keepalive: HEARTBEAT }, handler);
 }
 
 /** `serverName` is what the endpoint's certificate must be for: a host name, which is also sent as SNI, or an IP address. */
