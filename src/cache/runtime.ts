@@ -29,16 +29,21 @@ export interface CacheRuntime extends Disposable {
 export function makeCacheRuntime(options: CacheRuntimeOptions): CacheRuntime {
   const { poller, segment, row, mainWakeFd, wakeFd, counters } = options;
   const main = new Wake(mainWakeFd);
+  // All that reads it runs within batches.
+  let wall = Date.now();
   const process = new CacheProcess({
     segment,
     row,
     counters,
     wakeMain: () => main.signal(),
-    wall: () => Date.now(),
+    wall: () => wall,
     maxGatheredBytes: MAX_GATHERED_BYTES,
   });
   const { reader } = process.reader;
-  poller.atBatchStart(() => reader.enter());
+  poller.atBatchStart(() => {
+    wall = Date.now();
+    reader.enter();
+  });
   poller.atBatchEnd(() => reader.leave());
   const watch = watchWake(poller, wakeFd, () => process.lessee.onWake());
   return { process, [Symbol.dispose]: () => watch[Symbol.dispose]() };

@@ -65,7 +65,6 @@ export const openssl = bindProcess({
 /** Commands of SSL_CTX_ctrl, SSL_ctrl and BIO_ctrl, named as their macros. */
 export const CTRL = {
   mode: 33n,
-  readAhead: 41n,
   sessionCacheMode: 44n,
   setTlsextHostname: 55n,
   setTlsextTicketKeys: 59n,

@@ -90,7 +90,6 @@ export function newContext(method: bigint): bigint {
   const context = openssl.SSL_CTX_new(method);
   openssl.SSL_CTX_ctrl(context, CTRL.setMinProtoVersion, BigInt(TLS1_2), 0n);
   openssl.SSL_CTX_ctrl(context, CTRL.mode, MODES, 0n);
-  openssl.SSL_CTX_ctrl(context, CTRL.readAhead, 1n, 0n);
   openssl.SSL_CTX_ctrl(context, CTRL.sessionCacheMode, 0n, 0n);
   openssl.SSL_CTX_set_options(context, OPTIONS);
   return context;

@@ -265,16 +265,21 @@ export class TlsStream implements Stream, StreamHandler {
     const kept = this.#rest === undefined ? 0 : this.#rest.show(plain);
     let end = kept;
     let result = 1;
-    while (end < plain.length) {
-      result = openssl.SSL_read(this.#ssl, plain.at(end), BigInt(plain.length - end));
+    let isAll = false;
+    while (end < plain.length && !isAll) {
+      const room = plain.length - end;
+      result = openssl.SSL_read(this.#ssl, plain.at(end), BigInt(room));
       if (result <= 0) break;
       end += result;
+      // A record a call, and without read-ahead never a byte beyond it: one that does not fill the room, with no
+      // ciphertext behind it, was the last. Asking once more to be told so would cost as much again.
+      isAll = result < room && this.#tls.takenAll();
     }
-    if (result > 0) {
+    if (result > 0 && !isAll) {
       this.failure = "too many bytes that nobody consumes";
       return this.#fail();
     }
-    const error = this.#errorOf(result);
+    const error = isAll ? SSL_ERROR_WANT_READ : this.#errorOf(result);
     this.#sendRecords();
     if (error === SSL_ERROR_ZERO_RETURN) this.#endIsDue = true;
     else if (error !== SSL_ERROR_WANT_READ) return this.#fail();

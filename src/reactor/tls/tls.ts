@@ -49,6 +49,8 @@ export class Tls implements Disposable {
   readonly clientHelloCallback: bigint;
   readonly alpnCallback: bigint;
   readonly #poller: Poller;
+  /** False: all ciphertext has been taken, as OpenSSL has said. */
+  #mayHaveInput = false;
   readonly #readBuffer = new Slab(BUF_MEM.size);
   readonly #writeBuffer = new Slab(BUF_MEM.size);
   readonly #written = new Uint32Array(this.#writeBuffer.bytes.buffer);
@@ -85,12 +87,14 @@ export class Tls implements Disposable {
     if (isOutside(slab, start, end - start)) throw new RangeError("Cannot decrypt: range outside the slab");
     this.#expectEmpty();
     this.current = stream;
+    this.#mayHaveInput = true;
     setRange(this.#readBuffer, slab, start, end - start, end - start);
     openssl.BIO_ctrl(this.#readBio, CTRL.setBufMem, 0n, this.#readBuffer.pointer);
   }
 
-  /** As `enter`, to write only. */
+  /** As `enter`, to write only. What is left of the stream's own input stays. */
   enterToWrite(stream: TlsStream): void {
+    if (this.current === stream && this.written === 0) return;
     this.#expectEmpty();
     this.current = stream;
   }
@@ -100,9 +104,10 @@ export class Tls implements Disposable {
     this.#poller.late(task);
   }
 
-  /** Ciphertext that OpenSSL has not read. */
-  get unread(): number {
-    return Number(openssl.BIO_ctrl(this.#readBio, CTRL.pending, 0n, 0n));
+  /** Whether OpenSSL has taken all ciphertext: what it then holds is the beginning of a record at most. */
+  takenAll(): boolean {
+    if (this.#mayHaveInput) this.#mayHaveInput = openssl.BIO_ctrl(this.#readBio, CTRL.pending, 0n, 0n) !== 0n;
+    return !this.#mayHaveInput;
   }
 
   /** Bytes of `cipher` that wait to be sent. */
@@ -139,6 +144,7 @@ export class Tls implements Disposable {
   abandon(stream: TlsStream): void {
     if (this.current !== stream) return;
     this.current = undefined;
+    this.#mayHaveInput = false;
     setRange(this.#readBuffer, this.cipher, 0, 0, 0);
     openssl.BIO_ctrl(this.#readBio, CTRL.setBufMem, 0n, this.#readBuffer.pointer);
     this.clearWritten();
@@ -146,7 +152,7 @@ export class Tls implements Disposable {
 
   /** Whatever is here belongs to another connection and must not reach this one. */
   #expectEmpty(): void {
-    if (this.unread === 0 && this.written === 0) return;
+    if (this.takenAll() && this.written === 0) return;
     this.counts.leftovers++;
     if (this.current !== undefined) this.abandon(this.current);
   }
