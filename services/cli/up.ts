@@ -66,22 +66,26 @@ export const up = defineCommand({
     await using _origins = options.demo ? await DemoOrigins.start() : undefined;
     await using server = new ConfigServer({ select: (name) => SELECT[name] });
     const publisher = new Publisher(server);
-    using configuration = new WatchedConfiguration(directories, (next) => publisher.publish(next));
-    using _signals = handleSignals({ stop: () => stop.resolve(), reload: () => configuration.reload() });
-    publisher.start(configuration.current);
     const socket = join(runtime.path, "config.sock");
     await server.listen(socket);
+    const entries = Promise.withResolvers<readonly Entry[]>();
     await using supervisor = new Supervisor({
       services: servicesOf(
         { ...options, stub: options.demo ? [...options.stub, DEMO_STUB] : options.stub },
-        configuration.current.entries,
+        entries.promise,
         socket,
       ),
       onLine: (line) => console.log(line),
       onEnd: (end) => console.log(describeEnd(end)),
     });
     const startedAt = performance.now();
-    await Promise.race([supervisor.start(), stop.promise]);
+    // The services load while the configuration is read.
+    const started = supervisor.start();
+    using configuration = new WatchedConfiguration(directories, (next) => publisher.publish(next));
+    using _signals = handleSignals({ stop: () => stop.resolve(), reload: () => configuration.reload() });
+    publisher.start(configuration.current);
+    entries.resolve(configuration.current.entries);
+    await Promise.race([started, stop.promise]);
     if (supervisor.status.every(({ ready }) => ready)) {
       console.log(`all services ready in ${Math.round(performance.now() - startedAt)} ms`);
       if (options.demo) console.log(`\n${(await takeTour()).text}\n`);
@@ -100,7 +104,7 @@ interface ServiceOptions {
 
 function servicesOf(
   { workers, bind, stub, rootHints }: ServiceOptions,
-  entries: readonly Entry[],
+  entries: Promise<readonly Entry[]>,
   socket: string,
 ): SupervisedService[] {
   const common = [
@@ -108,21 +112,26 @@ function servicesOf(
     `--bind=${bind.join(",")}`,
     ...(workers === 0 ? [] : [`--workers=${workers}`]),
   ];
-  const own: Readonly<Record<string, readonly string[]>> = {
+  const own: Readonly<Record<string, readonly string[] | Promise<readonly string[]>>> = {
     resolver: [
       ...(stub.length === 0 ? [] : [`--stub=${stub.join(",")}`]),
       ...(rootHints === "" ? [] : [`--root-hints=${rootHints}`]),
     ],
     // Memory is reserved once, when the service starts.
-    edge: entries.flatMap(({ value }) =>
-      value.kind === "dataPlane" && value.engine === "edge" ? [`--cache-bytes=${value.cacheMaxBytes}`] : [],
+    edge: entries.then((all) =>
+      all.flatMap(({ value }) =>
+        value.kind === "dataPlane" && value.engine === "edge" ? [`--cache-bytes=${value.cacheMaxBytes}`] : [],
+      ),
     ),
   };
-  return Object.keys(SELECT).map((name) => ({
-    name,
-    entry: join(import.meta.dirname, "..", name, "main.ts"),
-    args: [...common, ...(own[name] ?? [])],
-  }));
+  return Object.keys(SELECT).map((name) => {
+    const args = own[name] ?? [];
+    return {
+      name,
+      entry: join(import.meta.dirname, "..", name, "main.ts"),
+      args: args instanceof Promise ? args.then((known) => [...common, ...known]) : [...common, ...args],
+    };
+  });
 }
 
 /** Brings each new configuration to the services and says in one line what came of it. */

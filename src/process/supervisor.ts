@@ -14,10 +14,8 @@ export interface SupervisedService {
   readonly name: string;
   /** Path of the service's main.ts. */
   readonly entry: string;
-  /** Its command line. */
-  readonly args: readonly string[];
-  /** Names of services that must be ready before this one is started. */
-  readonly after?: readonly string[];
+  /** Its command line; a service whose own is not known yet is started when it is. */
+  readonly args: readonly string[] | Promise<readonly string[]>;
 }
 
 /** Why a service's main ended, and what follows. */
@@ -50,6 +48,7 @@ export interface ServiceStatus {
 interface Tree {
   readonly service: SupervisedService;
   readonly ready: PromiseWithResolvers<void>;
+  args: readonly string[];
   child: ChildProcess | undefined;
   startedAt: number;
   isReady: boolean;
@@ -72,6 +71,7 @@ export class Supervisor implements AsyncDisposable {
     this.#trees = options.services.map((service) => ({
       service,
       ready: Promise.withResolvers<void>(),
+      args: [],
       child: undefined,
       startedAt: 0,
       isReady: false,
@@ -100,8 +100,8 @@ export class Supervisor implements AsyncDisposable {
   }
 
   async #bringUp(tree: Tree): Promise<void> {
-    const before = this.#trees.filter(({ service }) => tree.service.after?.includes(service.name));
-    await Promise.all(before.map(({ ready }) => ready.promise));
+    const { args } = tree.service;
+    tree.args = args instanceof Promise ? await args : args;
     if (!this.#stopping) this.#spawn(tree);
     await tree.ready.promise;
   }
@@ -121,7 +121,8 @@ export class Supervisor implements AsyncDisposable {
   }
 
   #spawn(tree: Tree): void {
-    const { name, entry, args } = tree.service;
+    const { args } = tree;
+    const { name, entry } = tree.service;
     tree.startedAt = performance.now();
     const child = spawn(process.execPath, ["--no-warnings", entry, ...args], {
       stdio: ["ignore", "pipe", "pipe", "ipc"],

@@ -15,7 +15,7 @@ export interface TcpTarget {
   readonly address: Address;
   /** Without it the holder asks for it when the connection has lasted (`TcpStream.keepalive`). */
   readonly keepalive?: TcpTuning;
-  /** Milliseconds until `onClose("timeout")`; 0 leaves it to the system. */
+  /** Milliseconds until `onClose("timeout")`; 0 leaves it to the system, or to a deadline that the handler sets. */
   readonly timeoutMs: number;
   /** Own IP address to connect from. */
   readonly sourceHost?: string;
@@ -34,9 +34,8 @@ export function connectTcp(tcp: Tcp, target: TcpTarget, handler: StreamHandler):
     close(fd);
     return reasonOf(result);
   }
-  const stream = new TcpStream(tcp, fd, handler, undefined, false);
-  stream.setTarget(target.address, target.timeoutMs);
-  stream.watch();
+  const stream = new TcpStream(tcp, fd, handler, target.address);
+  stream.watch(target.timeoutMs);
   return stream;
 }
 

@@ -32,23 +32,36 @@ export function encodeSocketAddress(host: string, port: number, slab: Slab, offs
 
 /** The Address that a sockaddr at `offset` holds. */
 export function decodeSocketAddress(slab: Slab, offset: number): Address {
-  const { view } = slab;
-  const port = view.getUint16(offset + SOCKADDR.port);
-  if (view.getUint16(offset, true) === AF_INET) {
-    return { family: 4, host: v4Text(view.getUint32(offset + SOCKADDR.v4Address)), port };
-  }
-  const at = offset + SOCKADDR.v6Address;
-  return decodeWords(view.getInt32(at), view.getInt32(at + 4), view.getInt32(at + 8), view.getInt32(at + 12), port);
+  return new AddressWords(slab, offset).decode();
 }
 
-/** An Address from the four big-endian words of an IPv6 address; `::ffff:a.b.c.d` is IPv4. */
-export function decodeWords(a: number, b: number, c: number, d: number, port: number): Address {
-  if (a === 0 && b === 0 && c === 0xffff) return { family: 4, host: v4Text(d), port };
-  return {
-    family: 6,
-    host: v6Text([a >>> 16, a & 0xffff, b >>> 16, b & 0xffff, c >>> 16, c & 0xffff, d >>> 16, d & 0xffff]),
-    port,
-  };
+/** What a sockaddr says, as numbers: a text is made for the few that are asked for it. IPv4 is `::ffff:a.b.c.d`. */
+export class AddressWords {
+  readonly #a: number = 0;
+  readonly #b: number = 0;
+  readonly #c: number = 0xffff;
+  readonly #d: number;
+  readonly #port: number;
+
+  constructor({ view }: Slab, offset: number) {
+    this.#port = view.getUint16(offset + SOCKADDR.port);
+    if (view.getUint16(offset, true) === AF_INET) {
+      this.#d = view.getInt32(offset + SOCKADDR.v4Address);
+      return;
+    }
+    const at = offset + SOCKADDR.v6Address;
+    this.#a = view.getInt32(at);
+    this.#b = view.getInt32(at + 4);
+    this.#c = view.getInt32(at + 8);
+    this.#d = view.getInt32(at + 12);
+  }
+
+  decode(): Address {
+    const [a, b, c, d, port] = [this.#a, this.#b, this.#c, this.#d, this.#port];
+    if (a === 0 && b === 0 && c === 0xffff) return { family: 4, host: v4Text(d), port };
+    const host = v6Text([a >>> 16, a & 0xffff, b >>> 16, b & 0xffff, c >>> 16, c & 0xffff, d >>> 16, d & 0xffff]);
+    return { family: 6, host, port };
+  }
 }
 
 function v4Text(word: number): string {

@@ -1,7 +1,7 @@
 /** A listening TCP socket, one per data process and address: SO_REUSEPORT lets every process have its own. */
 import type { Address } from "#src/net/address.ts";
 import { EAGAIN, ECONNABORTED, EINTR, EMFILE, ENFILE, ENOBUFS, ENOMEM, errnoText } from "./errno.ts";
-import { AF_INET, EPOLLIN, IPPROTO_IPV6, IPV6_V6ONLY, SOCKADDR, SOCK_STREAM } from "./layout.ts";
+import { EPOLLIN, IPPROTO_IPV6, IPV6_V6ONLY, SOCKADDR, SOCK_STREAM } from "./layout.ts";
 import { SOL_SOCKET, SO_REUSEADDR, SO_REUSEPORT } from "./layout.ts";
 import type { Watcher } from "./poller.ts";
 import { Slab } from "./slab.ts";
@@ -17,7 +17,7 @@ import {
   socket,
 } from "./socket.ts";
 import type { TcpTuning } from "./socket.ts";
-import { SocketAddress } from "./socket-address.ts";
+import { AddressWords, SocketAddress } from "./socket-address.ts";
 import type { StreamHandler } from "./stream.ts";
 import { close } from "./system.ts";
 import type { Tcp } from "./tcp.ts";
@@ -114,8 +114,7 @@ export class TcpListener implements Watcher, StreamSource, DeadlineOwner, Dispos
     }
     this.counts.accepted++;
     this.open++;
-    const stream = new TcpStream(this.#tcp, fd, NO_HANDLER, this, true);
-    this.#setPeer(stream);
+    const stream = new TcpStream(this.#tcp, fd, NO_HANDLER, new AddressWords(this.#names, 0), this);
     try {
       stream.handler = this.#onStream(stream);
       stream.watch();
@@ -123,17 +122,6 @@ export class TcpListener implements Watcher, StreamSource, DeadlineOwner, Dispos
       this.#tcp.poller.fault(error);
       stream.abort("error");
     }
-  }
-
-  #setPeer(stream: TcpStream): void {
-    const { view } = this.#names;
-    const port = view.getUint16(SOCKADDR.port);
-    if (view.getUint16(0, true) === AF_INET) {
-      stream.setPeerWords(0, 0, 0xffff, view.getInt32(SOCKADDR.v4Address), port);
-      return;
-    }
-    const at = SOCKADDR.v6Address;
-    stream.setPeerWords(view.getInt32(at), view.getInt32(at + 4), view.getInt32(at + 8), view.getInt32(at + 12), port);
   }
 
   /** True when accepting goes on: the error was that of one connection. */

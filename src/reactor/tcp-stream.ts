@@ -9,7 +9,7 @@ import { Rest } from "./rest.ts";
 import { SendQueue } from "./send-queue.ts";
 import type { Slab } from "./slab.ts";
 import { isConnected, localAddress, setKeepalive, setResetOnClose, setUserTimeout, takeError } from "./socket.ts";
-import { decodeWords, unspecified } from "./socket-address.ts";
+import { AddressWords, unspecified } from "./socket-address.ts";
 import { Splice } from "./splice.ts";
 import type { CloseReason, Held, Parts, Stream, StreamHandler } from "./stream.ts";
 import type { StreamSource } from "./stream-source.ts";
@@ -25,7 +25,7 @@ const CLOSING = 2;
 const LINGERING = 3;
 const CLOSED = 4;
 
-/** Kinds of the stream's own deadlines; a handler's are not negative. */
+/** Kinds of the stream's own deadlines; a handler's are not negative. That of connecting gives way to one of the handler's. */
 const CONNECT_LIMIT = -1;
 const CLOSE_LIMIT = -2;
 
@@ -63,59 +63,40 @@ export class TcpStream implements Stream, Watcher, LateTask, DeadlineOwner {
   #restIsDue = false;
   #rest: Rest | undefined;
   #deadline: Deadline | undefined;
-  #connectLimit: Deadline | undefined;
   #lingered = 0;
   #splice: Splice | undefined;
   #spliceSink: TcpStream | undefined;
   #spliceSource: TcpStream | undefined;
   #spliceBlocked = false;
-  #peer: Address | undefined;
+  #peer: Address | AddressWords;
   #local: Address | undefined;
-  #peer0 = 0;
-  #peer1 = 0;
-  #peer2 = 0;
-  #peer3 = 0;
-  #peerPort = 0;
 
   /**
    * Use TcpListener and connectTcp. `fd` is a connected or connecting socket that from now on belongs to the stream; what
    * happens to it is looked at after `watch`.
    */
-  constructor(tcp: Tcp, fd: number, handler: StreamHandler, source: StreamSource | undefined, isOpen: boolean) {
+  constructor(tcp: Tcp, fd: number, handler: StreamHandler, peer: Address | AddressWords, source?: StreamSource) {
+    // What was accepted is open.
+    const isOpen = source !== undefined;
     this.#tcp = tcp;
     this.#fd = fd;
     this.#queue = new SendQueue(fd, isOpen);
     this.handler = handler;
     this.#source = source;
+    this.#peer = peer;
     this.#state = isOpen ? OPEN : CONNECTING;
     tcp.open++;
   }
 
-  /** The stream has its holder: its events may come, from the end of this batch on. */
-  watch(): void {
+  /** The stream has its holder: its events may come, from the end of this batch on. `connectMs`: see TcpTarget. */
+  watch(connectMs = 0): void {
     this.#tcp.poller.late(this);
-  }
-
-  /** The peer of an accepted stream. */
-  setPeerWords(a: number, b: number, c: number, d: number, port: number): void {
-    this.#peer0 = a;
-    this.#peer1 = b;
-    this.#peer2 = c;
-    this.#peer3 = d;
-    this.#peerPort = port;
-  }
-
-  /** The peer of a stream that we connect, and the time that may take. */
-  setTarget(peer: Address, timeoutMs: number): void {
-    this.#peer = peer;
-    if (timeoutMs <= 0 || this.#state !== CONNECTING) return;
-    this.#connectLimit = new Deadline(this);
-    this.#tcp.poller.deadlines.arm(this.#connectLimit, CONNECT_LIMIT, timeoutMs);
+    if (connectMs > 0) this.deadline(CONNECT_LIMIT, connectMs);
   }
 
   get peer(): Address {
-    this.#peer ??= decodeWords(this.#peer0, this.#peer1, this.#peer2, this.#peer3, this.#peerPort);
-    return this.#peer;
+    const peer = this.#peer;
+    return peer instanceof AddressWords ? (this.#peer = peer.decode()) : peer;
   }
 
   get local(): Address {
@@ -139,13 +120,13 @@ export class TcpStream implements Stream, Watcher, LateTask, DeadlineOwner {
   // ---- sending ----
 
   send(slab: Slab, offset: number, length: number, held?: Held): boolean {
-    if (this.#cannotSend()) return refuse(held);
+    if (this.#cannotSend(held)) return false;
     return this.#afterSend(this.#queue.send(slab, offset, length, held));
   }
 
   sendParts(parts: Parts, held?: Held): boolean {
     if (!(parts instanceof PartList)) throw new TypeError("Cannot send parts: not a PartList");
-    if (this.#cannotSend()) return refuse(held);
+    if (this.#cannotSend(held)) return false;
     return this.#afterSend(this.#queue.sendParts(parts, held));
   }
 
@@ -159,8 +140,10 @@ export class TcpStream implements Stream, Watcher, LateTask, DeadlineOwner {
     if (this.#state === OPEN && this.queuedBytes === 0) this.#sendFin();
   }
 
-  #cannotSend(): boolean {
-    return this.#state > OPEN || this.#outputEnded;
+  #cannotSend(held?: Held): boolean {
+    const isOver = this.#state > OPEN || this.#outputEnded;
+    if (isOver) held?.release();
+    return isOver;
   }
 
   #afterSend(waiting: number): boolean {
@@ -202,7 +185,7 @@ export class TcpStream implements Stream, Watcher, LateTask, DeadlineOwner {
     if (this.#state === OPEN) {
       if ((events & EPOLLOUT) !== 0) this.#onWritable();
       if ((events & ~EPOLLOUT) !== 0 && this.#state === OPEN) this.#onReadable(events);
-    } else if (this.#state === CONNECTING) this.#onConnected();
+    } else if (this.#state === CONNECTING) this.#open(takeError(this.#fd));
     else if (this.#state === CLOSING) this.#flushClosing(events);
     else if (this.#state === LINGERING) this.#drainInput();
   }
@@ -305,10 +288,9 @@ export class TcpStream implements Stream, Watcher, LateTask, DeadlineOwner {
   }
 
   #updateInterest(): void {
-    if (this.#state > OPEN && this.#state !== CLOSING && this.#state !== LINGERING) return;
+    if (this.#state === CLOSED || this.#interest === NOT_YET) return;
     const wanted = this.#wantedInterest();
     if (wanted === this.#interest) return;
-    if (this.#interest === NOT_YET) return;
     if (this.#interest !== UNWATCHED) this.#tcp.poller.change(this.#fd, wanted);
     else if (this.#tcp.poller.add(this.#fd, wanted, this) < 0) return this.#finish("overloaded");
     this.#interest = wanted;
@@ -317,7 +299,7 @@ export class TcpStream implements Stream, Watcher, LateTask, DeadlineOwner {
   /** A peer on this machine has accepted by now: the connection is then watched as an open one from the beginning. */
   #register(): void {
     try {
-      if (this.#state === CONNECTING && isConnected(this.#fd)) this.#open();
+      if (this.#state === CONNECTING && isConnected(this.#fd)) this.#open(0);
     } catch (error) {
       this.#giveUp(error);
     }
@@ -335,17 +317,11 @@ export class TcpStream implements Stream, Watcher, LateTask, DeadlineOwner {
 
   // ---- connecting ----
 
-  #onConnected(): void {
-    const error = takeError(this.#fd);
-    if (error !== 0) this.#finish(reasonOf(-error));
-    else this.#open();
-  }
-
-  #open(): void {
+  #open(error: number): void {
+    if (error !== 0) return this.#finish(reasonOf(-error));
     this.#state = OPEN;
     this.#queue.isOpen = true;
-    if (this.#connectLimit !== undefined) this.#tcp.poller.deadlines.remove(this.#connectLimit);
-    this.#connectLimit = undefined;
+    if (this.#deadline?.kind === CONNECT_LIMIT) this.deadline(0, 0);
     this.handler.onOpen(this);
     if (this.#state === OPEN) this.#onWritable();
   }
@@ -503,7 +479,6 @@ export class TcpStream implements Stream, Watcher, LateTask, DeadlineOwner {
     this.#reason = reason;
     const { poller } = this.#tcp;
     if (this.#deadline !== undefined) poller.deadlines.remove(this.#deadline);
-    if (this.#connectLimit !== undefined) poller.deadlines.remove(this.#connectLimit);
     this.#rest = undefined;
     this.#queue.clear();
     poller.close(this.#fd);
@@ -511,9 +486,4 @@ export class TcpStream implements Stream, Watcher, LateTask, DeadlineOwner {
     this.#source?.onStreamGone();
     poller.late(this);
   }
-}
-
-function refuse(held: Held | undefined): false {
-  held?.release();
-  return false;
 }

@@ -65,11 +65,32 @@ function compileVisit(schema: Schema): Visit | undefined {
   };
 }
 
+const planRule = (rule: string) => plan(environment, parse(rule));
+
+/** Rules at all levels of a schema that are no CEL: for whoever declares them, since checks read a rule when it is first needed. */
+export function malformedRules(schema: Schema): string[] {
+  const own = (schema["x-kubernetes-validations"] ?? []).flatMap(({ rule }) => {
+    try {
+      planRule(rule);
+      return [];
+    } catch (error) {
+      return [`${rule}: ${String(error)}`];
+    }
+  });
+  const { properties = {}, items, additionalProperties } = schema;
+  const below = [...Object.values(properties), items, additionalProperties].filter(
+    (child) => typeof child === "object",
+  );
+  return [...own, ...below.flatMap(malformedRules)];
+}
+
 /** A rule's own reason when it refuses, undefined when it holds. */
 function compileRule({ rule, message }: Rule, schema: Schema): (self: CelInput) => string | undefined {
-  const evaluate = plan(environment, parse(rule));
   const reason = message ?? `does not satisfy ${rule} (${schema.type ?? "value"})`;
+  // Most rules are about fields that nobody sets.
+  let evaluate: ReturnType<typeof planRule> | undefined;
   return (self) => {
+    evaluate ??= planRule(rule);
     const verdict = evaluate({ self });
     if (isCelError(verdict)) return `${reason} (cannot evaluate: ${verdict.message})`;
     return verdict === true ? undefined : reason;
