@@ -3,7 +3,7 @@ import { EAGAIN } from "./errno.ts";
 import { Slab } from "./slab.ts";
 import { close, pipe, pipeSize, setPipeSize, splice } from "./system.ts";
 
-const WANTED_BYTES = 1024 * 1024;
+const WANTED_BYTES = 256 * 1024;
 /** What a pipe is born with. */
 const PLAIN_BYTES = 64 * 1024;
 const MAX_IDLE = 64;
