@@ -51,7 +51,7 @@ export class ConfigRelay implements AsyncDisposable {
   constructor(options: ConfigRelayOptions) {
     this.#options = options;
     this.#server = new ConfigServer({
-      select: () => () => true,
+      select: () => everything,
       preface: () => [this.#labels()],
       onObserved: (client, observation) => this.#onObserved(Number(client), observation),
       onDisconnected: (client, reason) => {
@@ -200,6 +200,8 @@ export class ConfigRelay implements AsyncDisposable {
     if (key !== PROCESS_KEY) this.observe({ key, version, state, process: index });
   }
 }
+
+const everything = (): boolean => true;
 
 function gauge(name: string, help: string, value: () => number): CollectedMetric {
   return { type: "gauge", name, help, labels: [], collect: () => [{ labels: {}, value: value() }] };

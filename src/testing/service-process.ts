@@ -8,7 +8,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Entry } from "#src/config/model.ts";
-import { ConfigServer, type Liveness } from "#src/config/stream/server.ts";
+import type { Liveness } from "#src/config/stream/publication-waiters.ts";
+import { ConfigServer } from "#src/config/stream/server.ts";
 
 const START_MS = 15_000;
 
