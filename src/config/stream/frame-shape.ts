@@ -81,7 +81,7 @@ const isListOf = (value: unknown, isItem: (item: unknown) => boolean): boolean =
   Array.isArray(value) && value.every(isItem);
 
 /** The value itself is the server's own and trusted: only that it is one of the kinds can be told here. */
-const isEntry = (value: unknown): value is Entry =>
+export const isEntry = (value: unknown): value is Entry =>
   isRecord(value) &&
   isString(value["key"]) &&
   isString(value["version"]) &&

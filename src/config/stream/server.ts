@@ -151,9 +151,8 @@ export class ConfigServer implements AsyncDisposable {
     this.#isEmpty = false;
     this.#revision = revision;
     const changes = changesOf(before, this.#entries);
-    for (const view of [this.#everything, ...this.#views.values().map(({ view }) => view)]) {
-      view.step(this.#entries, changes, revision);
-    }
+    this.#everything.step(this.#entries, changes, revision);
+    for (const { view } of this.#views.values()) view.step(this.#entries, changes, revision);
     const states = [...this.#clients].flatMap(({ state }) => state ?? []);
     const live = Promise.all(states.map((state) => this.#waiters.wait(state)));
     for (const client of this.#clients) {
