@@ -70,15 +70,14 @@ export class ConfigClient implements AsyncDisposable {
   #open(): void {
     const { name, connect, silenceMs } = this.#options;
     let isConnected = false;
-    const link: ServerLink = new ServerLink({
+    const link = new ServerLink({
       name,
       socket: connect(),
       reader: this.#reader,
       silenceMs: silenceMs ?? 15_000,
       onOpen: () => {
         isConnected = true;
-        // The constructor has not returned yet when the stream was open already.
-        queueMicrotask(() => this.#greet(link));
+        this.#greet(link);
       },
       onTaken: () => {
         this.#attempt = 0;
@@ -87,6 +86,7 @@ export class ConfigClient implements AsyncDisposable {
       onEnd: (reason) => this.#onEnd(reason, isConnected),
     });
     this.#link = link;
+    link.start();
   }
 
   #greet(link: ServerLink): void {

@@ -49,6 +49,11 @@ export class ServerLink {
       silenceMs: options.silenceMs,
       isQuiet: true,
     });
+  }
+
+  /** Goes on as soon as the stream is open, which it may be already. */
+  start(): void {
+    const { socket } = this.#options;
     const event = openEvent(socket);
     if (event === undefined) this.#onOpen();
     else socket.once(event, () => this.#onOpen());

@@ -7,15 +7,14 @@ import { test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import { connect, type ConnectionOptions, type TLSSocket } from "node:tls";
 import type { Entry } from "#src/config/model.ts";
+import { StreamController } from "#src/testing/stream-controller.ts";
 import { type TokenFields, TokenIssuer } from "#src/testing/token-issuer.ts";
 import { until } from "#src/testing/until.ts";
 import { renewStreamSecret } from "./authority.ts";
 import { toEntry } from "./entry.ts";
 import { encodeFrame, FrameDecoder } from "./frame.ts";
-import { type Refusal, StreamListener, type StreamLimits } from "./listener.ts";
+import type { StreamLimits } from "./listener.ts";
 import { ReplicaClient, type ReplicaClientOptions } from "./replica-client.ts";
-import { ConfigServer } from "./server.ts";
-import { TokenVerifier } from "./token-verifier.ts";
 
 const NAME = "fairway-controller.fairway-system.svc";
 const secret = renewStreamSecret(undefined, { names: [NAME], now: new Date() }).data;
@@ -30,31 +29,9 @@ const FILTERS: Readonly<Record<string, (entry: Entry) => boolean>> = {
   edge: ({ key }) => key.startsWith("zone/e"),
 };
 
-class Controller implements AsyncDisposable {
-  readonly server: ConfigServer;
-  readonly verifier = new TokenVerifier();
-  readonly listener: StreamListener;
-  readonly refused: Refusal[] = [];
-  readonly host: string;
-  port = 0;
-
+class Controller extends StreamController {
   constructor(host = "127.0.0.1", limits: Partial<StreamLimits> = {}) {
-    this.host = host;
-    this.server = new ConfigServer({ select: (plane) => FILTERS[plane] });
-    this.verifier.setKeys(issuer.jwks, issuer.issuer);
-    this.listener = new StreamListener({
-      serverOf: () => this.server,
-      verifier: this.verifier,
-      planeOf: ({ namespace, serviceAccount }) => (namespace === "fairway-system" ? serviceAccount : undefined),
-      certificate: secret,
-      onRefused: (refusal) => void this.refused.push(refusal),
-      limits: { tokenMs: 400, ...limits },
-    });
-  }
-
-  async start(): Promise<this> {
-    this.port = await this.listener.listen(this.host, 0);
-    return this;
+    super({ host, secret, issuer, select: (plane) => FILTERS[plane], limits: { tokenMs: 400, ...limits } });
   }
 
   /** A TLS connection of anybody; what it was sent until its end. */
@@ -74,11 +51,6 @@ class Controller implements AsyncDisposable {
       apply: () => [],
       ...options,
     });
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.server[Symbol.asyncDispose]();
-    await this.listener[Symbol.asyncDispose]();
   }
 }
 

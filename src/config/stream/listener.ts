@@ -161,7 +161,6 @@ export class StreamListener implements AsyncDisposable {
 
   async #admit(socket: TLSSocket): Promise<void> {
     // Until the server has it, an error is only the end of a stranger.
-    const ignore = (): void => {};
     socket.on("error", ignore);
     const token = await readFirstToken(socket);
     if (token === undefined) return this.#turnAway(socket, "noToken");
@@ -214,6 +213,8 @@ export class StreamListener implements AsyncDisposable {
 function contextOf({ "tls.crt": cert, "tls.key": key }: StreamCertificate): SecureContextOptions {
   return { minVersion: "TLSv1.3", cert, key };
 }
+
+const ignore = (): void => {};
 
 /** A TCP connection and the TLS socket on it have the same. */
 function nameOf({ remoteAddress, remotePort, localAddress }: Socket): string {

@@ -11,6 +11,7 @@ import type { OfferFrame, UpdateFrame } from "./frame.ts";
 import { ServerLink } from "./link.ts";
 import { ConfigReader, type ConfigReaderOptions } from "./reader.ts";
 import { chooseReplica, isBehind, isBelieved, type Replica } from "./replica-choice.ts";
+import type { Snapshot } from "./snapshot.ts";
 
 export interface ReplicaClientOptions extends ConfigReaderOptions {
   /** Whom the servers should take us for; what we may see follows from the token. */
@@ -23,11 +24,14 @@ export interface ReplicaClientOptions extends ConfigReaderOptions {
   readonly token: () => string;
   readonly reconnect: BackoffPolicy;
   /** What was kept from before: in use at once. */
-  readonly restored?: { readonly entries: ReadonlyMap<string, Entry>; readonly revision: number } | undefined;
+  readonly restored?: Snapshot | undefined;
   readonly onConnected?: (address: string) => void;
+  /** It was connected, or could not be at the first try. */
   readonly onDisconnected?: (address: string, reason: string) => void;
   /** The configuration comes from there from now on. */
   readonly onFollowing?: (address: string) => void;
+  /** There is another content in use than before: to be kept. */
+  readonly onChanged?: (snapshot: Snapshot) => void;
   /** See Connection. Default 15,000. */
   readonly silenceMs?: number;
   /** Between two looks at the addresses. Default 5,000. */
@@ -64,7 +68,8 @@ export class ReplicaClient implements AsyncDisposable {
   #look: NodeJS.Timeout | undefined;
   #followed: Place | undefined;
   #origin: ConfigOrigin = "none";
-  #problem = "no server was tried yet";
+  #problem = "none was tried yet";
+  #keptDigest = "";
   #closed = false;
 
   constructor(options: ReplicaClientOptions) {
@@ -73,6 +78,7 @@ export class ReplicaClient implements AsyncDisposable {
     this.#reader = new ConfigReader(options);
     if (restored !== undefined) {
       this.#origin = "snapshot";
+      this.#keptDigest = restored.digest;
       this.#reader.enqueue(() => this.#reader.restore(restored.entries, restored.revision));
     }
     this.#tokens = setInterval(() => this.#renewTokens(), tokenMs);
@@ -196,16 +202,16 @@ export class ReplicaClient implements AsyncDisposable {
         reader: this.#reader,
         silenceMs,
         token: place.token,
-        onOpen: () => queueMicrotask(() => this.#greet(place)),
+        onOpen: () => this.#greet(place),
         onOffer: (offer) => this.#onOffer(place, offer),
         accepts: (update) => this.#accepts(place, update),
         onTaken: (update) => this.#onTaken(place, update),
         onRefused: (reason) => (place.refusal = reason),
         onEnd: (reason, detail) => this.#onEnd(place, reason, detail),
       });
+      place.link.start();
     } catch (error) {
-      this.#problem = `${place.address}: ${messageOf(error)}`;
-      this.#retry(place);
+      this.#retry(place, messageOf(error));
     }
   }
 
@@ -234,11 +240,16 @@ export class ReplicaClient implements AsyncDisposable {
 
   #onTaken(place: Place, { digest, revision }: UpdateFrame): void {
     const { held } = this;
+    const wasKept = this.#keptDigest === digest;
     this.#origin = "stream";
     if (place.offer !== undefined) place.offer = { ...place.offer, digest, revision };
     // The same content is as new as it was known to be; the store of a leader that is believed counts from its own number.
     this.#reader.setRevision(this.#isBelieved(place) ? revision : Math.max(revision, held.revision));
     for (const { link, offer } of this.#places.values()) if (offer !== undefined) link?.acknowledge();
+    if (!wasKept) {
+      this.#keptDigest = digest;
+      this.#options.onChanged?.({ entries: this.entries, digest, revision: this.revision });
+    }
     this.#choose();
   }
 
@@ -286,20 +297,19 @@ export class ReplicaClient implements AsyncDisposable {
   }
 
   #onEnd(place: Place, reason: EndReason, detail: string | undefined): void {
-    const wasIn = place.offer !== undefined;
     place.link = undefined;
     place.offer = undefined;
     place.behindSince = undefined;
     if (this.#closed || place.twinOf !== undefined) return;
-    const why = place.refusal === undefined ? (detail ?? reason) : `refused: ${place.refusal}`;
-    this.#problem = `${place.address}: ${why}`;
-    if (wasIn || place.refusal !== undefined) this.#options.onDisconnected?.(place.address, why);
-    this.#retry(place);
+    this.#retry(place, place.refusal === undefined ? (detail ?? reason) : `refused: ${place.refusal}`);
     if (this.#followed === place) this.#followed = undefined;
     this.#choose();
   }
 
-  #retry(place: Place): void {
+  #retry(place: Place, why: string): void {
+    this.#problem = `${place.address}: ${why}`;
+    // The first of a row of failures; getting in ends the row.
+    if (place.attempt === 0) this.#options.onDisconnected?.(place.address, why);
     const ms = backoffMs(this.#options.reconnect, place.attempt, Math.random());
     place.attempt += 1;
     place.retry = setTimeout(() => this.#open(place), ms);

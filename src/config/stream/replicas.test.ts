@@ -216,7 +216,7 @@ test("what was kept is in use before any server, and an older one does not repla
   const kept = translate(["9"], "all");
   const seen: number[] = [];
   await using client = clientOf([replica], {
-    restored: { entries: new Map(kept.map((entry) => [entry.key, entry])), revision: 7 },
+    restored: { entries: new Map(kept.map((entry) => [entry.key, entry])), digest: digestOf(kept), revision: 7 },
     apply: ({ upsert }) => {
       seen.push(upsert.length);
       return [];

@@ -92,7 +92,7 @@ test("readers never find half of it", async () => {
   const path = join(folder, "busy");
   const states = Array.from({ length: 8 }, (_, i) =>
     snapshotOf(
-      Array.from({ length: 600 }, (_, n) => zone(`z${n}`, `${i}`)),
+      Array.from({ length: 600 }, (_none, n) => zone(`z${n}`, `${i}`)),
       i,
     ),
   );
