@@ -1,7 +1,7 @@
 /** A balancer that takes its configuration from two controllers, which are killed; and then none is there. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { Agent, request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -220,6 +220,7 @@ test("controllers are killed one by one, tokens and certificates change, and a r
   visitor.close();
   await using again = await ServiceProcess.start("balancer", [], [], { source });
   assert.equal(await again.ask("/readyz"), "200 ready");
+  await until("the snapshot to be found good", () => (existsSync(file("snapshot.tries")) ? undefined : true));
   const later = new Visitor(port);
   assert.equal(await later.state(), "three");
   assert.deepEqual(

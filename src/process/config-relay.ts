@@ -61,6 +61,7 @@ export class ConfigRelay implements AsyncDisposable {
   #replicas: ReplicaSource | undefined;
   readonly #closing = Promise.withResolvers<void>();
   #isClosed = false;
+  /** There is a configuration, an empty one included. */
   #isSynced = false;
   #rejected: readonly Rejection[] = [];
   #changedAt = 0;
@@ -77,11 +78,6 @@ export class ConfigRelay implements AsyncDisposable {
         if (reason !== "closed" && reason !== "failed") options.onLost(Number(client));
       },
     });
-  }
-
-  /** True once there is a configuration, an empty one included. */
-  get isSynced(): boolean {
-    return this.#isSynced;
   }
 
   get isConnected(): boolean {
@@ -124,7 +120,7 @@ export class ConfigRelay implements AsyncDisposable {
 
   /** Begins: after this the data processes get what there is. */
   async start(): Promise<void> {
-    const { name, source, log } = this.#options;
+    const { name, source, log, allReady } = this.#options;
     const reader = {
       name,
       apply: (update: ConfigUpdate) => this.#apply(update),
@@ -150,6 +146,7 @@ export class ConfigRelay implements AsyncDisposable {
         const { ReplicaSource } = await import("./replica-source.ts");
         this.#replicas = new ReplicaSource({ ...reader, source, log });
         this.#client = this.#replicas.client;
+        void allReady().then(() => this.#replicas?.confirmSnapshot());
       }
     }
   }

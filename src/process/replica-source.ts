@@ -5,7 +5,7 @@ import { isIP } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
 import type { ConfigReaderOptions } from "#src/config/stream/reader.ts";
 import { ReplicaClient } from "#src/config/stream/replica-client.ts";
-import { readSnapshotFile, SnapshotFile } from "#src/config/stream/snapshot-file.ts";
+import { trySnapshotFile, SnapshotFile } from "#src/config/stream/snapshot-file.ts";
 import { hostPort } from "./admin.ts";
 import type { ServersSource } from "./config-source.ts";
 import type { Logger } from "./logger.ts";
@@ -32,7 +32,7 @@ export class ReplicaSource implements AsyncDisposable {
     const { name, source, log, apply, command } = options;
     const { snapshotFile } = source;
     this.#options = options;
-    const kept = snapshotFile === "" ? undefined : readSnapshotFile(snapshotFile, name);
+    const kept = snapshotFile === "" ? undefined : trySnapshotFile(snapshotFile, name);
     const restored = kept === undefined || "fault" in kept ? undefined : kept;
     if (kept !== undefined && "fault" in kept) {
       this.#snapshotFault = kept.fault;
@@ -68,6 +68,11 @@ export class ReplicaSource implements AsyncDisposable {
 
   get client(): ReplicaClient {
     return this.#client;
+  }
+
+  /** The service came up with it. */
+  confirmSnapshot(): void {
+    this.#file?.confirm();
   }
 
   /** Seconds since 1970; 0: not by this process. Undefined: none is kept. */

@@ -27,8 +27,9 @@ export interface ClientStatus {
   readonly observed: Iterable<ClientObservation>;
 }
 
-/** Observations that are kept of one client; those beyond are dropped. */
+/** Observations that are kept of one client, and the longest of them; those beyond are dropped. */
 const MAX_OBSERVATIONS = 65_536;
+const MAX_OBSERVATION_LENGTH = 2048;
 const WANT = encodeFrame({ type: "want" });
 
 export class ClientState implements ClientStatus {
@@ -125,6 +126,7 @@ export class ClientState implements ClientStatus {
 
   observe({ key, version, state, process }: ObservedFrame): void {
     const name = `${key} ${process ?? ""}`;
+    if (name.length + version.length + state.length > MAX_OBSERVATION_LENGTH) return;
     if (this.#observed.size >= MAX_OBSERVATIONS && !this.#observed.has(name)) return;
     this.#observed.set(name, { key, version, state, ...(process === undefined ? {} : { process }) });
   }

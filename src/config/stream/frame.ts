@@ -11,6 +11,8 @@ export const PROTOCOL = 1;
 
 /** What the server accepts from a client: the largest is a hello, about 60 bytes for each entry that it has. */
 export const MAX_CLIENT_FRAME_BYTES = 64 * 1024 * 1024;
+/** The same from a pod, which may be in other hands: enough for 150,000 entries. */
+export const MAX_POD_FRAME_BYTES = 16 * 1024 * 1024;
 /** What a client accepts from its server: the largest is a first update with every zone's text. */
 export const MAX_SERVER_FRAME_BYTES = 512 * 1024 * 1024;
 

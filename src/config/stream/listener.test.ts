@@ -177,15 +177,16 @@ test("openssl s_client as a stranger is refused, and the server lives", async ()
   await until("the server lives", () => (client.digest === "" ? undefined : true));
 });
 
-test("strangers beyond the limit are cut off at once, and pods get in when they have gone", async () => {
-  await using controller = await new Controller("127.0.0.1", { strangers: 3 }).start();
-  controller.server.publish([zone("b1")]);
-  const silent = Array.from({ length: 8 }, () => framesOf(controller.connect()));
-  await until("those beyond", () => (controller.listener.refusals.get("tooMany") === 5 ? true : undefined));
-  await using client = controller.client({});
-  await Promise.all(silent);
-  await until("a pod", () => (client.digest === "" ? undefined : true));
-});
+for (const limit of [{ strangers: 3 }, { strangersOfAddress: 3 }])
+  test(`strangers beyond the limit are cut off at once, and pods get in when they have gone: ${JSON.stringify(limit)}`, async () => {
+    await using controller = await new Controller("127.0.0.1", limit).start();
+    controller.server.publish([zone("b1")]);
+    const silent = Array.from({ length: 8 }, () => framesOf(controller.connect()));
+    await until("those beyond", () => (controller.listener.refusals.get("tooMany") === 5 ? true : undefined));
+    await using client = controller.client({});
+    await Promise.all(silent);
+    await until("a pod", () => (client.digest === "" ? undefined : true));
+  });
 
 test("a token that ends: without a fresh one refused after the grace, with one the connection goes on", async () => {
   await using controller = await new Controller("127.0.0.1", { graceMs: 300 }).start();

@@ -50,13 +50,21 @@ export interface StreamLimits {
   readonly connections: number;
   /** Connections whose token is not verified yet. Default 256. */
   readonly strangers: number;
+  /** Of these from one address. Default 32. */
+  readonly strangersOfAddress: number;
   /** From the connection to its token, the handshake included. Default 5,000. */
   readonly tokenMs: number;
   /** How long a connection may outlive its token. Default 60,000. */
   readonly graceMs: number;
 }
 
-const LIMITS: StreamLimits = { connections: 4096, strangers: 256, tokenMs: 5000, graceMs: 60_000 };
+const LIMITS: StreamLimits = {
+  connections: 4096,
+  strangers: 256,
+  strangersOfAddress: 32,
+  tokenMs: 5000,
+  graceMs: 60_000,
+};
 const REPORT_MS = 1000;
 /** How long one that is refused may take to read why. */
 const LINGER_MS = 1000;
@@ -78,6 +86,8 @@ export class StreamListener implements AsyncDisposable {
     this.#limits = { ...LIMITS, ...options.limits };
     this.#clock = options.clock ?? systemClock;
     this.#server = createServer(contextOf(options.certificate));
+    // One that could not be accepted is not there.
+    this.#server.on("error", ignore);
     this.#server.on("connection", (socket: Socket) => this.#onConnection(socket));
     this.#server.on("tlsClientError", (_error, socket) => this.#onHandshakeFailed(socket));
     this.#server.on("secureConnection", (socket) => void this.#admit(socket));
@@ -127,8 +137,7 @@ export class StreamListener implements AsyncDisposable {
   }
 
   #onConnection(socket: Socket): void {
-    const { connections, strangers, tokenMs } = this.#limits;
-    if (this.#sockets.size >= connections || this.#strangers.size >= strangers) {
+    if (this.#isFull(socket)) {
       this.#count("tooMany", socket);
       socket.destroy();
       return;
@@ -140,12 +149,19 @@ export class StreamListener implements AsyncDisposable {
       this.#count("noToken", socket);
       this.#strangers.delete(name);
       socket.destroy();
-    }, tokenMs);
+    }, this.#limits.tokenMs);
     this.#strangers.set(name, deadline);
     socket.once("close", () => {
       this.#sockets.delete(socket);
       this.#endDeadline(name);
     });
+  }
+
+  #isFull({ remoteAddress }: Socket): boolean {
+    const { connections, strangers, strangersOfAddress } = this.#limits;
+    if (this.#sockets.size >= connections || this.#strangers.size >= strangers) return true;
+    const ofAddress = this.#strangers.keys().filter((name) => name.startsWith(`${remoteAddress} `));
+    return [...ofAddress].length >= strangersOfAddress;
   }
 
   #onHandshakeFailed(socket: TLSSocket): void {

@@ -5,6 +5,7 @@
 import type { Duplex } from "node:stream";
 import type { Entry } from "#src/config/model.ts";
 import { type BackoffPolicy, backoffMs } from "#src/process/backoff.ts";
+import { type Clock, systemClock } from "#src/process/clock.ts";
 import type { ClientObservation } from "./client-state.ts";
 import type { EndReason } from "./connection.ts";
 import type { OfferFrame, UpdateFrame } from "./frame.ts";
@@ -38,6 +39,7 @@ export interface ReplicaClientOptions extends ConfigReaderOptions {
   readonly resolveMs?: number;
   /** Between two looks at the token. Default 30,000. */
   readonly tokenMs?: number;
+  readonly clock?: Pick<Clock, "now">;
 }
 
 /** Where what is in use came from. */
@@ -58,11 +60,13 @@ interface Place {
   refusal: string | undefined;
 }
 
+/** A Deployment's replicas, twice when they have addresses of both families. */
 const MAX_PLACES = 16;
 
 export class ReplicaClient implements AsyncDisposable {
   readonly #options: ReplicaClientOptions;
   readonly #reader: ConfigReader;
+  readonly #clock: Pick<Clock, "now">;
   readonly #places = new Map<string, Place>();
   readonly #tokens: NodeJS.Timeout;
   #look: NodeJS.Timeout | undefined;
@@ -75,6 +79,7 @@ export class ReplicaClient implements AsyncDisposable {
   constructor(options: ReplicaClientOptions) {
     const { restored, tokenMs = 30_000 } = options;
     this.#options = options;
+    this.#clock = options.clock ?? systemClock;
     this.#reader = new ConfigReader(options);
     if (restored !== undefined) {
       this.#origin = "snapshot";
@@ -147,7 +152,7 @@ export class ReplicaClient implements AsyncDisposable {
   async #lookAround(): Promise<void> {
     const { resolve, resolveMs = 5000 } = this.#options;
     try {
-      this.#settlePlaces((await resolve()).slice(0, MAX_PLACES));
+      this.#settlePlaces(await resolve());
     } catch (error) {
       this.#problem = messageOf(error);
     }
@@ -169,8 +174,9 @@ export class ReplicaClient implements AsyncDisposable {
     }
     for (const address of wanted) {
       const place = this.#places.get(address);
-      if (place === undefined) this.#open(this.#addPlace(address));
-      else if (place.twinOf !== undefined && !this.#isServedElsewhere(place, place.twinOf)) this.#open(place);
+      if (place === undefined) {
+        if (this.#places.size < MAX_PLACES) this.#open(this.#addPlace(address));
+      } else if (place.twinOf !== undefined && !this.#isServedElsewhere(place, place.twinOf)) this.#open(place);
     }
   }
 
@@ -265,7 +271,7 @@ export class ReplicaClient implements AsyncDisposable {
   }
 
   #choose(): void {
-    const now = performance.now();
+    const now = this.#clock.now();
     const replicas = this.#replicas(now);
     const id = chooseReplica(replicas, this.#followed?.address, now);
     const chosen = id === undefined ? undefined : this.#places.get(id);
@@ -289,7 +295,7 @@ export class ReplicaClient implements AsyncDisposable {
   }
 
   #isBelieved({ address, offer, behindSince }: Place): boolean {
-    return offer !== undefined && isBelieved({ id: address, ...offer, behindSince }, performance.now());
+    return offer !== undefined && isBelieved({ id: address, ...offer, behindSince }, this.#clock.now());
   }
 
   #isServedElsewhere(place: Place, server: string): boolean {

@@ -7,6 +7,7 @@ import * as fc from "fast-check";
 import type { Entry } from "#src/config/model.ts";
 import { until } from "#src/testing/until.ts";
 import { digestOf, toEntry } from "./entry.ts";
+import { BEHIND_LIMIT_MS } from "./replica-choice.ts";
 import { ReplicaClient, type ReplicaClientOptions } from "./replica-client.ts";
 import { ConfigServer } from "./server.ts";
 import type { ConfigUpdate } from "./update.ts";
@@ -208,6 +209,39 @@ test("a leader that nobody catches up with is not followed at once", async () =>
   other.readOn(history, 2);
   await until("it has read on", () => (client.following === "b" ? true : undefined));
   await other.stop();
+});
+
+test("a leader that stays behind is right: the API server was put back", async () => {
+  const [before, restored] = [new Replica("a", "all"), new Replica("b", "all")];
+  for (const one of [before, restored]) one.start();
+  before.readOn([["1"], ["2"], ["3"]], 2);
+  let now = 0;
+  const seen: string[] = [];
+  await using client = clientOf([before, restored], {
+    clock: { now: () => now },
+    apply: ({ digest }) => {
+      seen.push(digest);
+      return [];
+    },
+  });
+  await until("the first", () => (client.following === "a" ? true : undefined));
+  const old = [["0"], ["9"]];
+  restored.readOn(old, 0);
+  restored.server!.lead(1);
+  await wait(10);
+  now = BEHIND_LIMIT_MS - 1;
+  await wait(10);
+  assert.equal(client.following, "a");
+  now += 1;
+  await until("the leader", () => (client.following === "b" && client.revision === 1 ? true : undefined));
+  restored.readOn(old, 1);
+  await until("its next", () => (client.revision === 2 ? true : undefined));
+  assert.deepEqual(
+    seen,
+    ["3", "0", "9"].map((text) => digestOf(translate([text], "all"))),
+  );
+  await before.stop();
+  await restored.stop();
 });
 
 test("what was kept is in use before any server, and an older one does not replace it", async () => {

@@ -16,6 +16,7 @@ import {
   encodeFrame,
   type HelloFrame,
   MAX_CLIENT_FRAME_BYTES,
+  MAX_POD_FRAME_BYTES,
   type ObservedFrame,
   PROTOCOL,
 } from "./frame.ts";
@@ -125,7 +126,7 @@ export class ConfigServer implements AsyncDisposable {
     const client: Client = {
       connection: new Connection<ClientFrame>({
         socket,
-        maxFrameBytes: MAX_CLIENT_FRAME_BYTES,
+        maxFrameBytes: peer === undefined ? MAX_CLIENT_FRAME_BYTES : MAX_POD_FRAME_BYTES,
         read: asClientFrame,
         onFrame: (frame) => this.#onFrame(client, frame),
         onEnd: (reason) => this.#onEnd(client, reason),

@@ -1,5 +1,5 @@
 /** The file of the last configuration. It holds private keys: nobody else may read it, and it belongs on a memory-backed volume. */
-import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
+import { appendFileSync, closeSync, constants, fstatSync, openSync, readFileSync, rmSync, statSync } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
 import { setTimeout as wait } from "node:timers/promises";
 import { decodeSnapshot, encodeSnapshot, type Snapshot } from "./snapshot.ts";
@@ -23,6 +23,28 @@ export function readSnapshotFile(path: string, owner: string): Snapshot | { read
     closeSync(fd);
   }
 }
+
+/**
+ * The same for one who begins with it. Configurations that make a process end are no use: what was begun with MAX_TRIES
+ * times, and never confirmed (SnapshotFile.confirm), is left alone.
+ */
+export function trySnapshotFile(path: string, owner: string): Snapshot | { readonly fault: string } {
+  const snapshot = readSnapshotFile(path, owner);
+  if ("fault" in snapshot) return snapshot;
+  try {
+    const tries = statSync(triesPath(path), { throwIfNoEntry: false })?.size ?? 0;
+    if (tries >= MAX_TRIES) return { fault: `${tries} starts with it failed` };
+    appendFileSync(triesPath(path), ".", { mode: 0o600 });
+    return snapshot;
+  } catch (error) {
+    return { fault: messageOf(error) };
+  }
+}
+
+const MAX_TRIES = 3;
+
+/** Holds one character for each try. */
+const triesPath = (path: string): string => `${path}.tries`;
 
 export interface SnapshotFileOptions {
   readonly path: string;
@@ -49,6 +71,11 @@ export class SnapshotFile implements AsyncDisposable {
   /** When it was written last, milliseconds since 1970; 0: not by this process. */
   get writtenAt(): number {
     return this.#writtenAt;
+  }
+
+  /** What it holds is good to begin with. */
+  confirm(): void {
+    rmSync(triesPath(this.#options.path), { force: true });
   }
 
   save(snapshot: Snapshot): void {
@@ -92,6 +119,7 @@ export class SnapshotFile implements AsyncDisposable {
       await file.close();
     }
     await rename(draft, path);
+    this.confirm();
   }
 }
 

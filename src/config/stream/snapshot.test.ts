@@ -17,7 +17,7 @@ import type { Entry } from "#src/config/model.ts";
 import { until } from "#src/testing/until.ts";
 import { digestOf, toEntry } from "./entry.ts";
 import { decodeSnapshot, encodeSnapshot, type Snapshot } from "./snapshot.ts";
-import { readSnapshotFile, SnapshotFile } from "./snapshot-file.ts";
+import { readSnapshotFile, SnapshotFile, trySnapshotFile } from "./snapshot-file.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "fairway-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -86,6 +86,31 @@ test("the file: this user's alone, written whole, the last of many, at once when
   await file[Symbol.asyncDispose]();
   assert.deepEqual(readSnapshotFile(path, "dns"), snapshotOf([zone("a", "20")], 20));
   assert.deepEqual(faults, []);
+});
+
+test("one that is begun with again and again and never confirmed is left alone", async () => {
+  const path = join(folder, "poison");
+  const snapshot = snapshotOf([zone("a", "1")]);
+  await using file = new SnapshotFile({ path, owner: "dns", onFault: assert.fail, delayMs: 1 });
+  const write = async (revision: number) => {
+    file.save({ ...snapshot, revision });
+    await until("it", () => {
+      const read = readSnapshotFile(path, "dns");
+      return "fault" in read || read.revision !== revision ? undefined : true;
+    });
+    // The tries end a moment after.
+    await until("no tries", () =>
+      statSync(`${path}.tries`, { throwIfNoEntry: false }) === undefined ? true : undefined,
+    );
+  };
+  await write(1);
+  for (const round of [1, 2]) {
+    for (let start = 0; start < 3; start++) assert.ok("entries" in trySnapshotFile(path, "dns"), `${round}`);
+    assert.deepEqual(trySnapshotFile(path, "dns"), { fault: "3 starts with it failed" });
+    if (round === 1) await write(2);
+  }
+  file.confirm();
+  assert.ok("entries" in trySnapshotFile(path, "dns"));
 });
 
 test("readers never find half of it", async () => {
