@@ -18,6 +18,8 @@ export interface AdmittedPeerOptions {
   readonly clock: Clock;
   readonly check: (token: string) => Promise<Admission>;
   readonly onRefused: (fault: AdmissionFault) => void;
+  /** Once, whoever ended it. */
+  readonly onEnd: () => void;
 }
 
 /** Longest delay of a timer. */
@@ -52,8 +54,10 @@ export class AdmittedPeer implements VouchedPeer {
   }
 
   onEnd(): void {
+    if (this.#served === undefined) return;
     clearTimeout(this.#end);
     this.#served = undefined;
+    this.#options.onEnd();
   }
 
   async #checkNext(): Promise<void> {

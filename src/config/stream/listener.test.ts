@@ -188,6 +188,21 @@ for (const limit of [{ strangers: 3 }, { strangersOfAddress: 3 }])
     await until("a pod", () => (client.digest === "" ? undefined : true));
   });
 
+test("a pod has so many connections and no more, until one ends", async () => {
+  await using controller = await new Controller("127.0.0.1", { connectionsOfPod: 2 }).start();
+  controller.server.publish([zone("b1")]);
+  await using stack = new AsyncDisposableStack();
+  const clients = Array.from({ length: 3 }, () => stack.use(controller.client({ podName: "greedy" })));
+  const isIn = (client: ReplicaClient): boolean => client.isConnected;
+  const outside = await until("one that is not let in", () =>
+    clients.filter(isIn).length === 2 ? clients.find(({ problem }) => problem.endsWith("tooMany")) : undefined,
+  );
+  await using other = controller.client({ podName: "modest" });
+  await until("another pod", () => (isIn(other) ? true : undefined));
+  await clients.find(isIn)![Symbol.asyncDispose]();
+  await until("room", () => (isIn(outside) ? true : undefined));
+});
+
 test("a token that ends: without a fresh one refused after the grace, with one the connection goes on", async () => {
   await using controller = await new Controller("127.0.0.1", { graceMs: 300 }).start();
   controller.server.publish([zone("b1")]);

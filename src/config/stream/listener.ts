@@ -52,6 +52,8 @@ export interface StreamLimits {
   readonly strangers: number;
   /** Of these from one address. Default 32. */
   readonly strangersOfAddress: number;
+  /** Connections of one pod that were let in. Default 8. */
+  readonly connectionsOfPod: number;
   /** From the connection to its token, the handshake included. Default 5,000. */
   readonly tokenMs: number;
   /** How long a connection may outlive its token. Default 60,000. */
@@ -62,6 +64,7 @@ const LIMITS: StreamLimits = {
   connections: 4096,
   strangers: 256,
   strangersOfAddress: 32,
+  connectionsOfPod: 8,
   tokenMs: 5000,
   graceMs: 60_000,
 };
@@ -77,6 +80,7 @@ export class StreamListener implements AsyncDisposable {
   /** Deadlines of connections that are not let in yet, by the connection's addresses. */
   readonly #strangers = new Map<string, NodeJS.Timeout>();
   readonly #sockets = new Set<Socket>();
+  readonly #peers = new Set<AdmittedPeer>();
   readonly #refusals = new Map<RefusalReason, number>();
   #reportedAt = -REPORT_MS;
   #unreported = 0;
@@ -183,17 +187,24 @@ export class StreamListener implements AsyncDisposable {
     const admission = await this.#check(token);
     if ("fault" in admission) return this.#turnAway(socket, admission.fault);
     const { identity, expiresAt } = admission;
+    if (this.#connectionsOf(identity) >= this.#limits.connectionsOfPod) return this.#turnAway(socket, "tooMany");
     if (socket.destroyed || !this.#endDeadline(nameOf(socket))) return;
-    const peer = new AdmittedPeer({
+    const peer: AdmittedPeer = new AdmittedPeer({
       identity,
       graceMs: this.#limits.graceMs,
       clock: this.#clock,
       check: (fresh) => this.#check(fresh),
       onRefused: (reason) => this.#count(reason, socket),
+      onEnd: () => void this.#peers.delete(peer),
     });
+    this.#peers.add(peer);
     peer.begin(this.#options.serverOf(identity).attach(socket, peer), expiresAt);
     socket.off("error", ignore);
     socket.resume();
+  }
+
+  #connectionsOf({ podUid }: PodIdentity): number {
+    return [...this.#peers].filter(({ identity }) => identity.podUid === podUid).length;
   }
 
   async #check(token: string): Promise<Admission> {

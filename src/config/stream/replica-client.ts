@@ -241,6 +241,7 @@ export class ReplicaClient implements AsyncDisposable {
       this.#options.onConnected?.(place.address);
     }
     place.offer = offer;
+    if (offer.digest === "") this.#problem = `${place.address}: it has none yet`;
     this.#choose();
   }
 
