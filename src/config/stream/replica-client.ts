@@ -11,7 +11,7 @@ import type { EndReason } from "./connection.ts";
 import type { OfferFrame, UpdateFrame } from "./frame.ts";
 import { ServerLink } from "./link.ts";
 import { ConfigReader, type ConfigReaderOptions } from "./reader.ts";
-import { chooseReplica, isBehind, isBelieved, type Replica } from "./replica-choice.ts";
+import { chooseReplica, type HeldRevision, isBehind, isBelieved, type Replica } from "./replica-choice.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 export interface ReplicaClientOptions extends ConfigReaderOptions {
@@ -246,7 +246,7 @@ export class ReplicaClient implements AsyncDisposable {
   }
 
   #onTaken(place: Place, { digest, revision }: UpdateFrame): void {
-    const { held } = this;
+    const held = this.#heldRevision;
     const wasKept = this.#keptDigest === digest;
     this.#origin = "stream";
     if (place.offer !== undefined) place.offer = { ...place.offer, digest, revision };
@@ -261,14 +261,10 @@ export class ReplicaClient implements AsyncDisposable {
   }
 
   #accepts(place: Place, update: UpdateFrame): boolean {
-    if (!isBehind(update, this.held) || this.#isBelieved(place)) return true;
+    if (!isBehind(update, this.#heldRevision) || this.#isBelieved(place)) return true;
     if (place.offer !== undefined) place.offer = { ...place.offer, digest: update.digest, revision: update.revision };
     this.#followed = undefined;
     return false;
-  }
-
-  get held(): { readonly digest: string; readonly revision: number } {
-    return { digest: this.#reader.digest, revision: this.#reader.revision };
   }
 
   #choose(): void {
@@ -284,12 +280,16 @@ export class ReplicaClient implements AsyncDisposable {
     this.#options.onFollowing?.(chosen.address);
   }
 
+  get #heldRevision(): HeldRevision {
+    return { digest: this.#reader.digest, revision: this.#reader.revision };
+  }
+
   #replicas(now: number): Replica[] {
     const replicas: Replica[] = [];
     for (const place of this.#places.values()) {
       if (place.offer === undefined) continue;
       const { digest, revision, term } = place.offer;
-      place.behindSince = isBehind(place.offer, this.held) ? (place.behindSince ?? now) : undefined;
+      place.behindSince = isBehind(place.offer, this.#heldRevision) ? (place.behindSince ?? now) : undefined;
       replicas.push({ id: place.address, digest, revision, term, behindSince: place.behindSince });
     }
     return replicas;

@@ -141,12 +141,13 @@ export class ConfigServer implements AsyncDisposable {
   }
 
   /**
-   * Makes this the configuration; clients are sent what differs for them. `revision` says how new it is: in a cluster the
-   * largest resourceVersion that it was made from, which every replica reads alike. It must not go down while this server
-   * lives. See replica-choice.ts for what it is used for.
+   * Makes this the configuration; clients are sent what differs for them. `newness` says how new it is: in a cluster the
+   * largest resourceVersion that it was made from, which every replica reads alike. It does not go down while this server
+   * lives: a smaller one is taken for the last. See replica-choice.ts for what it is used for.
    */
-  publish(entries: Iterable<Entry>, revision = 0): Publication {
+  publish(entries: Iterable<Entry>, newness = 0): Publication {
     const before = this.#entries;
+    const revision = Math.max(newness, this.#revision);
     this.#entries = new Map(Array.from(entries, (entry) => [entry.key, entry]));
     const isNews = this.#isEmpty || revision !== this.#revision;
     this.#isEmpty = false;
@@ -163,7 +164,7 @@ export class ConfigServer implements AsyncDisposable {
     return { digest: this.#everything.digest, changed: changes.map(({ key }) => key), live };
   }
 
-  /** From now on the leader, in that term (above 0); 0: not any more. */
+  /** From now on the leader, in that term (its Lease's leaseTransitions, plus 1 since they begin with 0); 0: not any more. */
   lead(term: number): void {
     if (term === this.#term) return;
     this.#term = term;
