@@ -4,7 +4,7 @@
  */
 import { formatFault } from "#src/config/source/snapshot.ts";
 import type { SourceFault } from "#src/config/source/snapshot.ts";
-import type { Liveness } from "#src/config/stream/server.ts";
+import type { Liveness } from "#src/config/stream/publication-waiters.ts";
 import type { ServiceEnd } from "#src/process/supervisor.ts";
 
 /** `httproute/default/shop` as a person would say it. */

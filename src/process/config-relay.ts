@@ -9,16 +9,19 @@ import type { Entry } from "#src/config/model.ts";
 import { ConfigClient } from "#src/config/stream/client.ts";
 import type { CommandOutcome, ObservedFrame } from "#src/config/stream/frame.ts";
 import { ConfigServer } from "#src/config/stream/server.ts";
+import type { ConfigOrigin } from "#src/config/stream/replica-client.ts";
 import type { Command, ConfigUpdate, Observation, Rejection } from "#src/config/stream/update.ts";
 import type { LabelTable } from "#src/metrics/label-table.ts";
 import type { CollectedMetric } from "#src/metrics/registry.ts";
+import type { ConfigSource } from "./config-source.ts";
+import { relayMetrics } from "./config-relay-metrics.ts";
 import type { Logger } from "./logger.ts";
 import { LABELS_COMMAND, PROCESS_KEY } from "./process-messages.ts";
+import type { ReplicaSource } from "./replica-source.ts";
 
 export interface ConfigRelayOptions {
   readonly name: string;
-  /** "" for none: the configuration is empty, and final. */
-  readonly socketPath: string;
+  readonly source: ConfigSource;
   readonly log: Logger;
   readonly tables: readonly LabelTable[];
   /** A configured label's index means something else from now on. */
@@ -34,15 +37,31 @@ export interface ConfigRelayOptions {
   readonly allReady: () => Promise<void>;
 }
 
+export interface RelayStatus {
+  readonly digest: string;
+  readonly entries: number;
+  readonly updates: number;
+  readonly rejected: readonly Rejection[];
+  readonly origin: ConfigOrigin;
+  /** Which replica of the controller it comes from. */
+  readonly server?: string;
+}
+
+/** What both clients have in common. */
+type Upstream = Pick<ConfigClient, "entries" | "digest" | "isConnected" | "observe" | typeof Symbol.asyncDispose>;
+
 /** A first configuration is acknowledged after this long even when not all data processes are up. */
 const START_LIMIT_MS = 10_000;
 
 export class ConfigRelay implements AsyncDisposable {
   readonly #options: ConfigRelayOptions;
   readonly #server: ConfigServer;
-  #client: ConfigClient | undefined;
+  #client: Upstream | undefined;
+  /** In a cluster: around the client. */
+  #replicas: ReplicaSource | undefined;
   readonly #closing = Promise.withResolvers<void>();
   #isClosed = false;
+  /** There is a configuration, an empty one included. */
   #isSynced = false;
   #rejected: readonly Rejection[] = [];
   #changedAt = 0;
@@ -51,7 +70,7 @@ export class ConfigRelay implements AsyncDisposable {
   constructor(options: ConfigRelayOptions) {
     this.#options = options;
     this.#server = new ConfigServer({
-      select: () => () => true,
+      select: () => everything,
       preface: () => [this.#labels()],
       onObserved: (client, observation) => this.#onObserved(Number(client), observation),
       onDisconnected: (client, reason) => {
@@ -61,22 +80,38 @@ export class ConfigRelay implements AsyncDisposable {
     });
   }
 
-  /** True once there is a configuration, an empty one included. */
-  get isSynced(): boolean {
-    return this.#isSynced;
-  }
-
   get isConnected(): boolean {
     return this.#client?.isConnected ?? false;
+  }
+
+  /** Why there is no configuration yet; undefined: there is one. */
+  get missing(): string | undefined {
+    if (this.#isSynced) return undefined;
+    return this.#replicas === undefined ? "no configuration yet" : `no configuration yet: ${this.#replicas.problem}`;
+  }
+
+  /** Where what is in use came from. */
+  get origin(): ConfigOrigin {
+    if (!this.#isSynced || this.#client === undefined) return "none";
+    return this.#replicas?.client.origin ?? "stream";
   }
 
   get entries(): ReadonlyMap<string, Entry> {
     return this.#server.entries;
   }
 
-  get status(): { digest: string; entries: number; updates: number; rejected: readonly Rejection[] } {
+  get status(): RelayStatus {
     const { entries, digest } = this.#client ?? { entries: new Map(), digest: "" };
-    return { digest, entries: entries.size, updates: this.#updates, rejected: this.#rejected };
+    const { origin } = this;
+    const { following } = this.#replicas?.client ?? {};
+    return {
+      digest,
+      entries: entries.size,
+      updates: this.#updates,
+      rejected: this.#rejected,
+      origin,
+      ...(following === undefined ? {} : { server: following }),
+    };
   }
 
   attach(stream: Duplex): void {
@@ -84,23 +119,36 @@ export class ConfigRelay implements AsyncDisposable {
   }
 
   /** Begins: after this the data processes get what there is. */
-  start(): void {
-    const { name, socketPath, log } = this.#options;
-    if (socketPath === "") {
-      this.#server.publish([]);
-      this.#isSynced = true;
-      return;
-    }
-    this.#client = new ConfigClient({
+  async start(): Promise<void> {
+    const { name, source, log, allReady } = this.#options;
+    const reader = {
       name,
-      connect: () => connect(socketPath),
-      reconnect: { firstMs: 20, maxMs: 2000 },
-      apply: (update) => this.#apply(update),
-      command: (command) => this.#command(command),
-      onConnected: () => log.info("config stream connected", { socketPath }),
-      onDisconnected: (reason) =>
-        log.warn("config stream lost: the last configuration goes on", { socketPath, reason }),
-    });
+      apply: (update: ConfigUpdate) => this.#apply(update),
+      command: (command: Command) => this.#command(command),
+    };
+    switch (source.kind) {
+      case "none":
+        this.#server.publish([]);
+        this.#isSynced = true;
+        return;
+      case "socket":
+        this.#client = new ConfigClient({
+          ...reader,
+          connect: () => connect(source.path),
+          reconnect: { firstMs: 20, maxMs: 2000 },
+          onConnected: () => log.info("config stream connected", { socketPath: source.path }),
+          onDisconnected: (reason) =>
+            log.warn("config stream lost: the last configuration goes on", { socketPath: source.path, reason }),
+        });
+        return;
+      case "servers": {
+        // What only a cluster needs is not part of every start.
+        const { ReplicaSource } = await import("./replica-source.ts");
+        this.#replicas = new ReplicaSource({ ...reader, source, log });
+        this.#client = this.#replicas.client;
+        void allReady().then(() => this.#replicas?.confirmSnapshot());
+      }
+    }
   }
 
   observe(observation: Observation & { readonly process?: number }): void {
@@ -114,29 +162,15 @@ export class ConfigRelay implements AsyncDisposable {
 
   /** The config_* metrics. */
   metrics(): readonly CollectedMetric[] {
-    return [
-      gauge("fairway_config_last_reload_success", "Whether all of the last configuration is in use.", () =>
-        this.#isSynced && this.#rejected.length === 0 ? 1 : 0,
-      ),
-      gauge(
-        "fairway_config_last_reload_timestamp_seconds",
-        "When the last change was taken, seconds since 1970.",
-        () => this.#changedAt / 1000,
-      ),
-      gauge(
-        "fairway_config_generation",
-        "How many changes of the configuration this service has taken.",
-        () => this.#updates,
-      ),
-      gauge(
-        "fairway_config_entries_rejected",
-        "Entries that could not be used; their previous versions go on.",
-        () => this.#rejected.length,
-      ),
-      gauge("fairway_config_stream_connected", "Whether the config stream's server can be reached.", () =>
-        Number(this.isConnected),
-      ),
-    ];
+    return relayMetrics({
+      isWhole: () => this.#isSynced && this.#rejected.length === 0,
+      changedAt: () => this.#changedAt / 1000,
+      updates: () => this.#updates,
+      rejected: () => this.#rejected.length,
+      origin: () => this.origin,
+      servers: () => this.#replicas?.client.connectedServers ?? Number(this.isConnected),
+      snapshotAt: () => this.#replicas?.snapshotWrittenAt,
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -144,7 +178,7 @@ export class ConfigRelay implements AsyncDisposable {
     this.#isClosed = true;
     this.#closing.resolve();
     await this.#server[Symbol.asyncDispose]();
-    await this.#client?.[Symbol.asyncDispose]();
+    await (this.#replicas ?? this.#client)?.[Symbol.asyncDispose]();
   }
 
   async #apply(update: ConfigUpdate): Promise<readonly Rejection[]> {
@@ -201,6 +235,4 @@ export class ConfigRelay implements AsyncDisposable {
   }
 }
 
-function gauge(name: string, help: string, value: () => number): CollectedMetric {
-  return { type: "gauge", name, help, labels: [], collect: () => [{ labels: {}, value: value() }] };
-}
+const everything = (): boolean => true;

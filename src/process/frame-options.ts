@@ -29,7 +29,37 @@ export const FRAME_OPTIONS = {
     type: "string",
     default: "",
     shared: true,
-    help: "Unix socket of the config stream's server; without one the service runs on its options alone.",
+    help: "Unix socket of the config stream's server; without this and --config-servers the service runs on its options alone.",
+  },
+  configServers: {
+    type: "list",
+    default: [],
+    shared: true,
+    help: "Config stream's servers over TLS: HOST:PORT, of which all addresses are the controller's replicas.",
+  },
+  configToken: {
+    type: "string",
+    default: "",
+    shared: true,
+    help: "File with the service account's token of audience fairway-config, for --config-servers.",
+  },
+  configCa: {
+    type: "string",
+    default: "",
+    shared: true,
+    help: "File with the certificates that the servers' own are checked with, for --config-servers.",
+  },
+  configServerName: {
+    type: "string",
+    default: "",
+    shared: true,
+    help: "Name that the servers' certificate must be for; by default the first host of --config-servers.",
+  },
+  configSnapshot: {
+    type: "string",
+    default: "",
+    shared: true,
+    help: "File for the last configuration from --config-servers, which a restart begins with; it holds private keys and belongs in memory.",
   },
   drainDelay: {
     type: "duration",

@@ -55,8 +55,9 @@ export function addMainPaths(admin: AdminServer, parts: MainParts): void {
 }
 
 function unreadyReason({ state, relay, processes, unready }: MainParts): string | undefined {
-  if (state.phase !== "serving") return state.phase;
-  if (!relay.isSynced) return "no configuration yet";
+  if (state.phase === "stopping") return "stopping";
+  if (relay.missing !== undefined) return relay.missing;
+  if (state.phase === "starting") return "starting";
   if (processes.readyCount === 0) return "no data process is ready";
   return unready();
 }

@@ -14,6 +14,7 @@ import { createWakeFd } from "#src/memory/wake.ts";
 import { AdminServer, hostPort, json } from "./admin.ts";
 import { saveCompileCache } from "./compile-cache.ts";
 import { ConfigRelay } from "./config-relay.ts";
+import { configSourceOf } from "./config-source.ts";
 import { DataProcesses } from "./data-processes.ts";
 import { watchEventLoop } from "./event-loop-lag.ts";
 import { StartFault } from "./fault.ts";
@@ -80,7 +81,7 @@ export class ServiceMain<O extends Options, M extends MetricDeclarations> {
     // Closed before the processes are waited for: the end of its stream tells a data process to end.
     stack.use(this.#relay);
     this.#addPaths(processes);
-    this.#relay.start();
+    await this.#relay.start();
 
     const first = await Promise.race([processes.allReady, this.#stopped.promise, this.#gaveUp.promise]);
     if (first !== "signal") {
@@ -100,7 +101,7 @@ export class ServiceMain<O extends Options, M extends MetricDeclarations> {
   #createRelay(): ConfigRelay {
     return new ConfigRelay({
       name: this.#definition.name,
-      socketPath: this.#options.configSocket,
+      source: configSourceOf(this.#options),
       log: this.#log,
       tables: this.#frame.tables,
       onLabel: (table, index) => this.#reader.restart(table, index),

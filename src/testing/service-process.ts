@@ -8,7 +8,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Entry } from "#src/config/model.ts";
-import { ConfigServer, type Liveness } from "#src/config/stream/server.ts";
+import type { Liveness } from "#src/config/stream/publication-waiters.ts";
+import { ConfigServer } from "#src/config/stream/server.ts";
 
 const START_MS = 15_000;
 
@@ -42,6 +43,8 @@ export interface ServiceProcessOptions {
   readonly uid?: number;
   /** Variables beside those of this process. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** Flags that say where its configuration comes from, in place of this process. */
+  readonly source?: readonly string[];
   /** How long it may take to become ready. Default 15,000. */
   readonly startMs?: number;
 }
@@ -72,7 +75,7 @@ export class ServiceProcess implements AsyncDisposable {
     name: string,
     args: readonly string[],
     entries: readonly Entry[],
-    { launcher = [], uid, environment, startMs = START_MS }: ServiceProcessOptions = {},
+    { launcher = [], uid, environment, source, startMs = START_MS }: ServiceProcessOptions = {},
   ): Promise<ServiceProcess> {
     const folder = mkdtempSync(join(tmpdir(), `fairway-${name}-`));
     const socket = join(folder, "config");
@@ -80,7 +83,7 @@ export class ServiceProcess implements AsyncDisposable {
     await server.listen(socket);
     server.publish(entries);
     const main = join(import.meta.dirname, "../../services", name, "main.ts");
-    const frame = ["--workers=1", "--admin-port=0", `--config-socket=${socket}`];
+    const frame = ["--workers=1", "--admin-port=0", ...(source ?? [`--config-socket=${socket}`])];
     if (uid !== undefined) for (const path of [folder, socket]) chownSync(path, uid, uid);
     const command = [...launcher, process.execPath, "--no-warnings", main, ...frame, ...args];
     const child = spawn(command[0]!, command.slice(1), {
@@ -116,11 +119,22 @@ export class ServiceProcess implements AsyncDisposable {
     return this.#server.publish(entries).live;
   }
 
+  /** What the admin endpoint answers. */
+  async ask(path: string): Promise<string> {
+    const response = await fetch(`http://${await this.#admin.promise}${path}`);
+    return `${response.status} ${(await response.text()).trimEnd()}`;
+  }
+
   /** The value of a series as the admin endpoint tells it; NaN when there is none. */
   async metric(series: string): Promise<number> {
-    const response = await fetch(`http://${await this.#admin.promise}/metrics`);
-    const line = (await response.text()).split("\n").find((one) => one.startsWith(`${series} `));
+    const line = (await this.ask("/metrics")).split("\n").find((one) => one.startsWith(`${series} `));
     return Number(line?.slice(series.length + 1));
+  }
+
+  /** Its container is killed. */
+  async kill(): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.#closed;
   }
 
   /** Asks it to end; its exit code. */

@@ -12,10 +12,12 @@ export interface ConnectionOptions<In> {
   readonly maxFrameBytes: number;
   readonly read: (value: unknown) => In | undefined;
   readonly onFrame: (frame: In) => void;
-  /** Once. */
-  readonly onEnd: (reason: EndReason) => void;
+  /** Once; `detail` is the system's word on a failure. */
+  readonly onEnd: (reason: EndReason, detail?: string) => void;
   /** A peer that says nothing for this long is gone; 0: never. A ping goes out four times as often. */
   readonly silenceMs: number;
+  /** No ping before the first frame. */
+  readonly isQuiet?: boolean;
 }
 
 export class Connection<In> {
@@ -24,6 +26,8 @@ export class Connection<In> {
   readonly #timer: NodeJS.Timeout | undefined;
   #heard = performance.now();
   #ticked = performance.now();
+  /** Something was sent: a ping never comes before the first frame, which may be a token. */
+  #spoke = false;
   #ended = false;
 
   constructor(options: ConnectionOptions<In>) {
@@ -31,14 +35,21 @@ export class Connection<In> {
     this.#decoder = new FrameDecoder(options.maxFrameBytes);
     const { socket, silenceMs } = options;
     socket.on("data", (chunk: Buffer) => this.#onData(chunk));
-    socket.on("error", () => this.#end("failed"));
+    socket.on("error", (error: Error) => this.#end("failed", error.message));
     socket.on("close", () => this.#end("closed"));
     socket.on("end", () => this.#end("closed"));
     if (silenceMs > 0) this.#timer = setInterval(() => this.#onTick(), silenceMs / 4).unref();
   }
 
   send(frame: ClientFrame | ServerFrame): void {
-    if (!this.#ended) this.#options.socket.write(encodeFrame(frame));
+    if (!this.#ended) this.sendBytes(encodeFrame(frame));
+  }
+
+  /** A frame that is encoded already, for many. */
+  sendBytes(frame: Buffer): void {
+    if (this.#ended) return;
+    this.#spoke = true;
+    this.#options.socket.write(frame);
   }
 
   /** Ends it from our side, after what was sent; `onEnd` is told "closed". */
@@ -73,19 +84,20 @@ export class Connection<In> {
     if (now - this.#ticked > silenceMs / 2) this.#heard = now;
     this.#ticked = now;
     if (now - this.#heard > silenceMs) return this.#end("silent");
-    socket.write(PING);
+    // A peer that does not read is not written pings to either.
+    if ((this.#spoke || !this.#options.isQuiet) && !socket.writableNeedDrain) socket.write(PING);
   }
 
-  #end(reason: EndReason): void {
+  #end(reason: EndReason, detail?: string): void {
     if (this.#ended) return;
     this.#options.socket.destroy();
-    this.#finish(reason);
+    this.#finish(reason, detail);
   }
 
-  #finish(reason: EndReason): void {
+  #finish(reason: EndReason, detail?: string): void {
     this.#ended = true;
     clearInterval(this.#timer);
-    this.#options.onEnd(reason);
+    this.#options.onEnd(reason, detail);
   }
 }
 

@@ -20,11 +20,22 @@ function canonicalJson(value: unknown): string {
   );
 }
 
+/**
+ * What one entry adds to the digest of its configuration. Digests are sums, so that a change of one entry among ten
+ * thousand costs two hashes: its old weight is taken off and the next one added.
+ */
+export function digestWeight(key: string, version: string): bigint {
+  return BigInt(`0x${hash("sha256", `${key}\0${version}`).slice(0, 16)}`);
+}
+
+/** A sum of weights as frames carry it: 16 hex digits. */
+export function digestText(sum: bigint): string {
+  return BigInt.asUintN(64, sum).toString(16).padStart(16, "0");
+}
+
 /** Names a whole configuration: 16 hex digits, the sum of its entries' own, so the order does not matter. */
 export function digestOf(entries: Iterable<Entry>): string {
   let sum = 0n;
-  for (const { key, version } of entries) {
-    sum += BigInt(`0x${hash("sha256", `${key}\0${version}`).slice(0, 16)}`);
-  }
-  return BigInt.asUintN(64, sum).toString(16).padStart(16, "0");
+  for (const { key, version } of entries) sum += digestWeight(key, version);
+  return digestText(sum);
 }

@@ -15,12 +15,15 @@ export function asServerFrame(value: unknown): ServerFrame | undefined {
 function isClientFrame(value: unknown): value is ClientFrame {
   if (!isRecord(value)) return false;
   switch (value["type"]) {
+    case "token":
+      return isString(value["token"]);
     case "hello":
       return (
         typeof value["protocol"] === "number" &&
         isString(value["client"]) &&
-        isRecord(value["have"]) &&
-        Object.values(value["have"]).every(isString)
+        typeof value["follow"] === "boolean" &&
+        (value["digest"] === undefined || isString(value["digest"])) &&
+        (value["have"] === undefined || (isRecord(value["have"]) && Object.values(value["have"]).every(isString)))
       );
     case "ack":
       return isString(value["digest"]) && isListOf(value["rejected"], isRejection);
@@ -41,7 +44,23 @@ function isServerFrame(value: unknown): value is ServerFrame {
   if (!isRecord(value)) return false;
   switch (value["type"]) {
     case "update":
-      return isString(value["digest"]) && isListOf(value["upsert"], isEntry) && isListOf(value["remove"], isString);
+      return (
+        isString(value["digest"]) &&
+        isRevision(value["revision"]) &&
+        isListOf(value["upsert"], isEntry) &&
+        isListOf(value["remove"], isString)
+      );
+    case "offer":
+      return (
+        isString(value["server"]) &&
+        isString(value["digest"]) &&
+        isRevision(value["revision"]) &&
+        isRevision(value["term"])
+      );
+    case "refused":
+      return isString(value["reason"]);
+    case "want":
+      return true;
     case "command":
       return typeof value["id"] === "number" && isString(value["name"]);
     case "ping":
@@ -53,6 +72,8 @@ function isServerFrame(value: unknown): value is ServerFrame {
 
 const isString = (value: unknown): value is string => typeof value === "string";
 
+const isRevision = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) >= 0;
+
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
@@ -60,7 +81,7 @@ const isListOf = (value: unknown, isItem: (item: unknown) => boolean): boolean =
   Array.isArray(value) && value.every(isItem);
 
 /** The value itself is the server's own and trusted: only that it is one of the kinds can be told here. */
-const isEntry = (value: unknown): value is Entry =>
+export const isEntry = (value: unknown): value is Entry =>
   isRecord(value) &&
   isString(value["key"]) &&
   isString(value["version"]) &&

@@ -1,6 +1,8 @@
 /**
  * The config stream's frames: four bytes of length (big-endian), then that many bytes of JSON. A client begins with
- * `hello` and may repeat it to be sent everything that differs; each `update` is atomic and answered by one `ack`.
+ * `hello` (in a cluster with `token`, then `hello`) and may repeat it: to be sent everything that differs, or to change
+ * between following and watching. Each `update` is atomic and answered by one `ack`; who only watches is told by
+ * `offer` what it would get, and acknowledges what it holds all the same.
  */
 import type { Entry } from "#src/config/model.ts";
 import type { Command, Observation, Rejection } from "./update.ts";
@@ -9,16 +11,28 @@ export const PROTOCOL = 1;
 
 /** What the server accepts from a client: the largest is a hello, about 60 bytes for each entry that it has. */
 export const MAX_CLIENT_FRAME_BYTES = 64 * 1024 * 1024;
+/** The same from a pod, which may be in other hands: enough for 150,000 entries. */
+export const MAX_POD_FRAME_BYTES = 16 * 1024 * 1024;
 /** What a client accepts from its server: the largest is a first update with every zone's text. */
 export const MAX_SERVER_FRAME_BYTES = 512 * 1024 * 1024;
+
+/** Who the client is: a service account's token. First of all, and again before the one before expires. */
+interface TokenFrame {
+  readonly type: "token";
+  readonly token: string;
+}
 
 export interface HelloFrame {
   readonly type: "hello";
   readonly protocol: number;
   /** Whom the server should take it for; what that one may see is the server's decision. */
   readonly client: string;
-  /** Version by key of what it holds. */
-  readonly have: Readonly<Record<string, string>>;
+  /** True: send updates. False: send offers. */
+  readonly follow: boolean;
+  /** What it holds, by name. A server that does not know that digest answers `want`. */
+  readonly digest?: string;
+  /** What it holds, version by key; then the digest is not asked. */
+  readonly have?: Readonly<Record<string, string>>;
 }
 
 export interface UpdateFrame {
@@ -27,6 +41,31 @@ export interface UpdateFrame {
   readonly remove: readonly string[];
   /** Of everything after this update. */
   readonly digest: string;
+  /** How new it is, comparable between the replicas of a controller; 0 where there is one server. */
+  readonly revision: number;
+}
+
+/** What a server has, to a client that decides whom to follow. */
+export interface OfferFrame {
+  readonly type: "offer";
+  /** Names the server's process: two addresses may lead to one. */
+  readonly server: string;
+  /** Of what this client would get; "": nothing yet. */
+  readonly digest: string;
+  readonly revision: number;
+  /** The leader's term, larger with every leader; 0: it is not the leader. */
+  readonly term: number;
+}
+
+/** Say hello again, with `have`: the digest named something that the server does not remember. */
+interface WantFrame {
+  readonly type: "want";
+}
+
+/** Why the server will end the connection. */
+interface RefusedFrame {
+  readonly type: "refused";
+  readonly reason: string;
 }
 
 export interface AckFrame {
@@ -64,8 +103,8 @@ interface PingFrame {
   readonly type: "ping";
 }
 
-export type ClientFrame = HelloFrame | AckFrame | ObservedFrame | ResultFrame | PingFrame;
-export type ServerFrame = UpdateFrame | CommandFrame | PingFrame;
+export type ClientFrame = TokenFrame | HelloFrame | AckFrame | ObservedFrame | ResultFrame | PingFrame;
+export type ServerFrame = UpdateFrame | OfferFrame | WantFrame | RefusedFrame | CommandFrame | PingFrame;
 
 export function encodeFrame(frame: ClientFrame | ServerFrame): Buffer {
   const text = JSON.stringify(frame);

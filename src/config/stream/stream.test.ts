@@ -63,7 +63,7 @@ for (const value of [
   null,
   [],
   { type: "hello" },
-  { type: "hello", protocol: 1, client: "dns", have: { a: 1 } },
+  { type: "hello", protocol: 1, client: "dns", follow: true, have: { a: 1 } },
   { type: "ack", digest: "", rejected: [{}] },
   { type: "observed", key: "k", version: "v", state: 1 },
   { type: "result", id: 1, outcomes: [{ error: 1 }] },
@@ -74,9 +74,11 @@ for (const value of [
 
 for (const value of [
   { type: "update", upsert: [{ key: "k", version: "v" }], remove: [], digest: "" },
-  { type: "update", upsert: [], remove: [1], digest: "" },
+  { type: "update", upsert: [], remove: [1], digest: "", revision: 0 },
+  { type: "update", upsert: [], remove: [], digest: "" },
+  { type: "offer", server: "s", digest: "", revision: -1, term: 0 },
   { type: "command", name: "purge" },
-  { type: "hello", protocol: 1, client: "dns", have: {} },
+  { type: "hello", protocol: 1, client: "dns", follow: true, have: {} },
 ]) {
   test(`not a server's frame: ${JSON.stringify(value)}`, () => assert.equal(asServerFrame(value), undefined));
 }
@@ -225,19 +227,21 @@ test("observations reach the server, with the process that made them", async () 
 test("a stranger is turned away: unknown name, other protocol, no frame at all", async () => {
   const server = new ConfigServer({ select: () => undefined });
   for (const bytes of [
-    encodeFrame({ type: "hello", protocol: 1, client: "who", have: {} }),
+    encodeFrame({ type: "hello", protocol: 1, client: "who", follow: true, have: {} }),
     Buffer.from("\0\0\0\x02{}"),
     Buffer.from("GET / HTTP/1.1\r\n\r\n"),
   ]) {
     const [near, far] = duplexPair();
     server.attach(far);
+    near.resume();
     near.write(bytes);
     await once(far, "close");
   }
   await using open = new ConfigServer(everything);
   const [near, far] = duplexPair();
   open.attach(far);
-  near.write(encodeFrame({ type: "hello", protocol: 2, client: "dns", have: {} }));
+  near.resume();
+  near.write(encodeFrame({ type: "hello", protocol: 2, client: "dns", follow: true, have: {} }));
   await once(far, "close");
   assert.deepEqual(open.clients, []);
 });
@@ -253,7 +257,7 @@ test("a silent peer is dropped, one that pings is kept", async () => {
   const [near, far] = duplexPair();
   server.attach(far);
   near.resume();
-  near.write(encodeFrame({ type: "hello", protocol: 1, client: "mute", have: {} }));
+  near.write(encodeFrame({ type: "hello", protocol: 1, client: "mute", follow: true, have: {} }));
   assert.equal(await gone.fired, "silent");
   assert.deepEqual(
     server.clients.map((status) => status.client),
