@@ -44,6 +44,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   "src/config": 5,
   "src/plane": 5.5,
   "src/testing": 6,
+  "src/image": 6.1,
   services: 7,
   "loadtest/measure": 7.1,
   "loadtest/generators": 7.1,
