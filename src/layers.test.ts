@@ -68,7 +68,7 @@ test("every file has a layer and imports only from lower ones", () => {
   const faults: string[] = [];
   const files = globSync("{src,services,loadtest,charts}/**/*.ts").filter((file) => !file.includes("/testdata/"));
   for (const file of files) {
-    if (file.endsWith(".test.ts") || file.endsWith(".interop.ts")) continue;
+    if (/\.(test|interop|e2e)\.ts$/.test(file)) continue;
     const own = place(file);
     if (own === undefined) {
       faults.push(`${file}: in no layer`);

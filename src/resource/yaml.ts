@@ -69,7 +69,7 @@ function lineOf(document: Document, lines: LineCounter, path: readonly (string |
   return lines.linePos(offset).line;
 }
 
-/** Writes YAML for people: no line folding, no anchors. */
+/** Writes YAML for people: no line folding, no anchors. `off` is quoted, which kubectl's YAML 1.1 takes for false. */
 export function formatYaml(value: unknown): string {
-  return stringify(value, { lineWidth: 0, aliasDuplicateObjects: false });
+  return stringify(value, { lineWidth: 0, aliasDuplicateObjects: false, compat: "yaml-1.1" });
 }
