@@ -11,7 +11,7 @@ metadata:
   labels:
     {{- include "fairway.selector" . | nindent 4 }}
     {{- if has $component (list "edge" "balancer") }}
-    fairway.dev/plane: shared
+    fairway.dev/data-plane: {{ $component }}
     {{- end }}
   annotations:
     kubectl.kubernetes.io/default-container: {{ $component }}
