@@ -116,8 +116,9 @@ spec:
       configMap: { name: fairway-pod-templates }
     {{- end }}
   {{- end }}
+  {{- with $root.Values.topologyKeys }}
   topologySpreadConstraints:
-    {{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
+    {{- range . }}
     - maxSkew: 1
       topologyKey: {{ . }}
       whenUnsatisfiable: ScheduleAnyway
@@ -125,6 +126,7 @@ spec:
         matchLabels:
           {{- include "fairway.selector" $ | nindent 10 }}
     {{- end }}
+  {{- end }}
   {{- with $values.nodeSelector }}
   nodeSelector:
     {{- toYaml . | nindent 4 }}
