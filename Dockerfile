@@ -9,8 +9,8 @@ ARG BASE=docker.io/library/node:22-bookworm-slim
 
 FROM ${BASE} AS build
 WORKDIR /fairway
-COPY package.json package-lock.json .npmrc ./
-RUN npm ci --omit=peer
+COPY package.json package-lock.json .npmrc LICENSE ./
+RUN npm ci
 COPY src src
 COPY services services
 RUN npm run -s image -- --rootfs /rootfs

@@ -65,7 +65,8 @@ interface CustomResourceDefinition {
   };
 }
 
-function moduleFolder(module: string): string {
+/** Where Go keeps a module `PATH@VERSION`; fetched if it is not there. */
+export function moduleFolder(module: string): string {
   const told = execFileSync("go", ["mod", "download", "-json", module], { encoding: "utf8", cwd: "/" });
   return (JSON.parse(told) as { Dir: string }).Dir;
 }

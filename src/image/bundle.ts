@@ -18,6 +18,8 @@ export async function bundle(root: string, entry: string, to: string): Promise<v
     platform: "node",
     format: "esm",
     target: "esnext",
+    // Not the file that happens to lie there, nor the lack of one.
+    tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true } },
     banner: { js: BANNER },
     legalComments: "eof",
     logLevel: "silent",

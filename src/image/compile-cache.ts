@@ -7,8 +7,8 @@ const LOAD = "await import(process.argv[1]).catch(() => undefined)";
 
 /**
  * Runs each file of `programs` (absolute, as it lies below the root that becomes the image) up to its help, loads each of
- * `modules`, and lets Node write the cache to `cache`. Its paths are relative to the cache, so the root may move. The seed makes the same
- * bytes of the same text.
+ * `modules`, and lets Node write to the folder `cache`. Paths in it are relative, so the root may move. The seed makes the
+ * same bytes of the same text.
  */
 export function warmCompileCache(
   node: string,
@@ -19,6 +19,8 @@ export function warmCompileCache(
   const run = (args: readonly string[]): void => {
     const { status, stderr } = spawnSync(node, ["--no-warnings", "--random-seed=1", ...args], {
       encoding: "utf8",
+      // The cache's entry of LOAD is named after it.
+      cwd: "/",
       env: { NODE_COMPILE_CACHE: cache, NODE_COMPILE_CACHE_PORTABLE: "1" },
     });
     if (status !== 0) throw new Error(`Cannot make the image: ${args.at(-1)} does not start: ${stderr}`);

@@ -25,6 +25,7 @@ export async function writeLayers(
   const layers = { base: join(work, "base"), programs: join(work, "programs") };
   writeBase(layers.base, node);
   for (const program of programs) await writeProgram(root, layers.programs, program);
+  cpSync(join(root, "LICENSE"), join(layers.programs, "usr/share/doc/fairway/LICENSE"));
   const cache = join(layers.programs, COMPILE_CACHE);
   mkdirSync(cache, { recursive: true });
   const mains = programs.map((program) => join(layers.programs, bundlePath(program, program.entries[0]!)));
