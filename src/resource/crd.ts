@@ -1,6 +1,6 @@
 import type { Kind } from "./kind.ts";
 import type { Schema } from "./schema.ts";
-import { formatYaml } from "./yaml.ts";
+import { formatManifest } from "./yaml.ts";
 
 /** The CustomResourceDefinition (apiextensions.k8s.io/v1) of one of our kinds, as YAML. */
 export function renderCrd(kind: Kind): string {
@@ -15,7 +15,7 @@ export function renderCrd(kind: Kind): string {
       status: STATUS,
     },
   };
-  return formatYaml({
+  return formatManifest({
     apiVersion: "apiextensions.k8s.io/v1",
     kind: "CustomResourceDefinition",
     metadata: { name: `${kind.plural}.${kind.group}` },

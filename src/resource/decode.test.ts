@@ -6,7 +6,7 @@ import { splitDocuments } from "./documents.ts";
 import { durationMs } from "./duration.ts";
 import { KINDS } from "./resource.ts";
 import { formatPath } from "./schema.ts";
-import { formatYaml, parseYaml } from "./yaml.ts";
+import { formatManifest, formatYaml, parseYaml } from "./yaml.ts";
 
 const decode = makeDecoder();
 
@@ -226,7 +226,7 @@ test("documents are split as a parser would, with their lines", () => {
 });
 
 test("what YAML writes, YAML reads, also YAML 1.1; hostile text is a fault", () => {
-  assert.equal(formatYaml({ mode: "off" }), 'mode: "off"\n');
+  assert.equal(formatManifest({ mode: "off" }), 'mode: "off"\n');
   fc.assert(
     fc.property(fc.jsonValue(), (value) =>
       assert.deepEqual(parseYaml(formatYaml(value)).value, JSON.parse(JSON.stringify(value))),
