@@ -10,22 +10,15 @@ import { failWith, StartFault } from "#src/process/fault.ts";
 import { checkRequirements, VERSION } from "#src/process/requirements.ts";
 import { formatImage } from "./archive.ts";
 import { IMAGE_UID } from "./base.ts";
+import { IMAGE_ENTRYPOINT, IMAGE_ENVIRONMENT } from "./configuration.ts";
 import { programsBelow } from "./programs.ts";
-import { COMPILE_CACHE, writeLayers } from "./rootfs.ts";
+import { writeLayers } from "./rootfs.ts";
 import { readTree } from "./tree.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 
 /** As Go and registries name what Node calls x64. */
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
-
-export const IMAGE_ENVIRONMENT: Readonly<Record<string, string>> = {
-  PATH: "/usr/bin",
-  HOME: "/tmp",
-  NODE_COMPILE_CACHE: `/${COMPILE_CACHE}`,
-  NODE_COMPILE_CACHE_PORTABLE: "1",
-  SSL_CERT_FILE: "/etc/ssl/certs/ca-certificates.crt",
-};
 
 const image = defineCommand({
   name: "image",
@@ -64,7 +57,7 @@ const image = defineCommand({
         name,
         architecture,
         environment: IMAGE_ENVIRONMENT,
-        entrypoint: ["fairway"],
+        entrypoint: IMAGE_ENTRYPOINT,
         uid: IMAGE_UID,
         labels: { "org.opencontainers.image.title": "fairway", "org.opencontainers.image.version": VERSION },
         createdSeconds: created,

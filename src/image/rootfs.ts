@@ -4,9 +4,8 @@ import { basename, dirname, join } from "node:path";
 import { bundle } from "./bundle.ts";
 import { writeBase } from "./base.ts";
 import { warmCompileCache } from "./compile-cache.ts";
+import { COMPILE_CACHE } from "./configuration.ts";
 import { bundlePath, type Program } from "./programs.ts";
-
-export const COMPILE_CACHE = "opt/fairway/compile-cache";
 
 export interface Layers {
   /** Node and what it needs. */
