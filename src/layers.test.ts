@@ -44,6 +44,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   "src/config": 5,
   "src/plane": 5.5,
   "src/testing": 6,
+  "src/image": 6.1,
   services: 7,
   "loadtest/measure": 7.1,
   "loadtest/generators": 7.1,
@@ -51,6 +52,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   "loadtest/peers": 7.3,
   "loadtest/bench": 7.4,
   loadtest: 7.5,
+  charts: 7.6,
 };
 
 const PURE = 3;
@@ -64,9 +66,9 @@ const topFolder = (file: string): string => file.split("/").slice(0, 2).join("/"
 
 test("every file has a layer and imports only from lower ones", () => {
   const faults: string[] = [];
-  const files = globSync("{src,services,loadtest}/**/*.ts").filter((file) => !file.includes("/testdata/"));
+  const files = globSync("{src,services,loadtest,charts}/**/*.ts").filter((file) => !file.includes("/testdata/"));
   for (const file of files) {
-    if (file.endsWith(".test.ts") || file.endsWith(".interop.ts")) continue;
+    if (/\.(test|interop|e2e)\.ts$/.test(file)) continue;
     const own = place(file);
     if (own === undefined) {
       faults.push(`${file}: in no layer`);

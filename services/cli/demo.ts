@@ -5,6 +5,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createCertificate } from "#src/net/self-signed.ts";
 import { StartFault } from "#src/process/fault.ts";
+import { PROGRAM_EXTENSION } from "#src/process/program-file.ts";
 import { formatYaml } from "#src/resource/yaml.ts";
 
 export const DEMO_DIRECTORY: string = join(import.meta.dirname, "demo");
@@ -44,7 +45,7 @@ export class DemoOrigins implements AsyncDisposable {
   static async start(): Promise<DemoOrigins> {
     const child = spawn(
       process.execPath,
-      ["--no-warnings", join(import.meta.dirname, "demo-origins.ts"), String(process.pid)],
+      ["--no-warnings", join(import.meta.dirname, `demo-origins${PROGRAM_EXTENSION}`), String(process.pid)],
       { stdio: ["ignore", "inherit", "inherit", "ipc"], detached: true },
     );
     const [message]: unknown[] = await Promise.race([once(child, "message"), once(child, "exit")]);

@@ -1,5 +1,5 @@
 /** One DNS question to one server, for `fairway dig`, `fairway explain` and the tour. */
-import { isIPv6 } from "node:net";
+import { connect, isIPv6 } from "node:net";
 import DNS from "dns2";
 
 export interface LookupRequest {
@@ -38,13 +38,18 @@ export const LOOKUP_TYPES: readonly string[] = Object.keys(Packet.TYPE);
 /** Throws with one clear sentence when no answer came. */
 export async function lookup(request: LookupRequest): Promise<LookupResponse> {
   const { server, port, name, type, transport, timeoutMs } = request;
-  const client =
-    transport === "udp"
-      ? DNS.UDPClient({ dns: server, port, timeout: timeoutMs, socketType: isIPv6(server) ? "udp6" : "udp4" })
-      : DNS.TCPClient({ dns: server, port });
+  const asked = name === "." ? "" : name.replace(/\.$/, "");
   const startedAt = performance.now();
   try {
-    const packet = await withTimeout(client(name === "." ? "" : name.replace(/\.$/, ""), type), timeoutMs);
+    const packet =
+      transport === "udp"
+        ? await DNS.UDPClient({
+            dns: server,
+            port,
+            timeout: timeoutMs,
+            socketType: isIPv6(server) ? "udp6" : "udp4",
+          })(asked, type)
+        : await askOverTcp(request, asked);
     return { ...describe(packet), ms: performance.now() - startedAt };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
@@ -52,14 +57,27 @@ export async function lookup(request: LookupRequest): Promise<LookupResponse> {
   }
 }
 
-/** The TCP client has no limit of its own. */
-async function withTimeout<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+/** RFC 1035 section 4.2.2. dns2's own TCP client takes an IPv6 address for a name with a port. */
+async function askOverTcp({ server, port, type, timeoutMs }: LookupRequest, name: string): Promise<DNS.Packet> {
+  const query = new Packet();
+  query.header.rd = 1;
+  query.questions.push(new Packet.Question(name, Packet.TYPE[type as keyof typeof Packet.TYPE], Packet.CLASS.IN));
+  const message = query.toBuffer();
+  const length = Buffer.alloc(2);
+  length.writeUInt16BE(message.length);
+  const socket = connect({ host: server, port });
+  // Destroyed with an error, which readStream's promise is then rejected with.
+  const timer = setTimeout(() => socket.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+  // One that comes after the answer concerns nobody.
+  socket.on("error", () => {});
   try {
-    return await Promise.race([work, late]);
+    socket.write(Buffer.concat([length, message]));
+    const answer = await Packet.readStream(socket);
+    if (answer.length === 0) throw new Error("the connection was closed without an answer");
+    return Packet.parse(answer);
   } finally {
     clearTimeout(timer);
+    socket.destroy();
   }
 }
 

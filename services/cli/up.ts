@@ -6,6 +6,7 @@ import type { Entry } from "#src/config/model.ts";
 import { defineCommand } from "#src/process/command-line.ts";
 import { StartFault } from "#src/process/fault.ts";
 import { checkRequirements } from "#src/process/requirements.ts";
+import { PROGRAM_EXTENSION } from "#src/process/program-file.ts";
 import { handleSignals } from "#src/process/stop-signals.ts";
 import { type SupervisedService, Supervisor } from "#src/process/supervisor.ts";
 import { describeChange, describeEnd, newFaults } from "./change-line.ts";
@@ -128,7 +129,7 @@ function servicesOf(
     const args = own[name] ?? [];
     return {
       name,
-      entry: join(import.meta.dirname, "..", name, "main.ts"),
+      entry: join(import.meta.dirname, "..", name, `main${PROGRAM_EXTENSION}`),
       args: args instanceof Promise ? args.then((known) => [...common, ...known]) : [...common, ...args],
     };
   });

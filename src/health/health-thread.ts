@@ -3,6 +3,7 @@
  * go straight into the words that every data process reads; the main learns of transitions and results by messages.
  */
 import { Worker } from "node:worker_threads";
+import { PROGRAM_EXTENSION } from "#src/process/program-file.ts";
 import type { MonitorTarget, Transition } from "./monitor.ts";
 import type { ProbeResult } from "./probe/probe.ts";
 
@@ -30,7 +31,7 @@ export class HealthThread implements AsyncDisposable {
   constructor(options: HealthThreadOptions) {
     const data: HealthWorkerData = { segmentFd: options.segmentFd };
     // What probes need stays out of the memory and the start of all other processes.
-    this.#worker = new Worker(new URL("health-worker.ts", import.meta.url), { workerData: data });
+    this.#worker = new Worker(new URL(`health-worker${PROGRAM_EXTENSION}`, import.meta.url), { workerData: data });
     this.#worker.on("message", (message: HealthMessage) => {
       if (message.kind === "transition") options.onTransition(message.transition);
       else options.onResult(message.type, message.result);

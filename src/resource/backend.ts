@@ -40,7 +40,7 @@ const health = {
       type: "string",
       default: "/",
       maxLength: 1024,
-      pattern: "^/[^\\s#]*$",
+      pattern: '^/[!"$-~]*$',
       description: "What an `http` probe asks for.",
     },
     interval: duration("5s", "From one probe of an endpoint to the next."),

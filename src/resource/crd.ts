@@ -1,6 +1,6 @@
 import type { Kind } from "./kind.ts";
 import type { Schema } from "./schema.ts";
-import { formatYaml } from "./yaml.ts";
+import { formatManifest } from "./yaml.ts";
 
 /** The CustomResourceDefinition (apiextensions.k8s.io/v1) of one of our kinds, as YAML. */
 export function renderCrd(kind: Kind): string {
@@ -15,7 +15,7 @@ export function renderCrd(kind: Kind): string {
       status: STATUS,
     },
   };
-  return formatYaml({
+  return formatManifest({
     apiVersion: "apiextensions.k8s.io/v1",
     kind: "CustomResourceDefinition",
     metadata: { name: `${kind.plural}.${kind.group}` },
@@ -69,13 +69,18 @@ const STATUS: Schema = {
   },
 };
 
-/** The unit goes into the description, which is all that a CRD can say of it; integers are of 64 bits. */
+/**
+ * The unit goes into the description, which is all that a CRD can say of it; integers are of 64 bits. What has a default
+ * is always there, and is not required: an API server wants `default: {}` to be valid before it fills in what is within.
+ */
 function withoutOwnKeywords(schema: Schema): Schema {
-  const { "x-unit": unit, ...rest } = schema;
+  const { "x-unit": unit, required, ...rest } = schema;
+  const needed = required?.filter((name) => schema.properties?.[name]?.default === undefined) ?? [];
   const properties =
     schema.properties && Object.entries(schema.properties).map(([name, field]) => [name, withoutOwnKeywords(field)]);
   return {
     ...rest,
+    ...(needed.length > 0 && { required: needed }),
     ...(unit !== undefined && { description: `${schema.description ?? ""} Unit: ${unit}.`.trim() }),
     ...(schema.type === "integer" && { format: "int64" }),
     ...(properties && { properties: Object.fromEntries(properties) }),

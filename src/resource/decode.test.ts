@@ -6,7 +6,7 @@ import { splitDocuments } from "./documents.ts";
 import { durationMs } from "./duration.ts";
 import { KINDS } from "./resource.ts";
 import { formatPath } from "./schema.ts";
-import { formatYaml, parseYaml } from "./yaml.ts";
+import { formatManifest, formatYaml, parseYaml } from "./yaml.ts";
 
 const decode = makeDecoder();
 
@@ -190,6 +190,17 @@ test("v1beta1 of a kind is read as v1; a version or kind that is not known is re
   assert.equal(decode({ apiVersion: "v1", kind: "Pod" }).faults?.[0]?.reason, "Fairway does not read Pod of v1");
 });
 
+test("a field that is null is absent: it has its default, or is required", () => {
+  const decodePlane = (spec: object): ReturnType<typeof decode> =>
+    decode({ apiVersion: "fairway.dev/v1alpha1", kind: "DataPlane", metadata: { name: "a" }, spec });
+  const { resource } = decodePlane({ engine: "edge", http: null, cache: null, accessLog: { mode: null } });
+  assert.ok(resource?.kind === "DataPlane");
+  assert.equal(resource.spec.http.maxHeaderBytes, 32_768);
+  assert.equal(resource.spec.accessLog.mode, "sampled");
+  assert.equal(resource.spec.cache, undefined);
+  assert.deepEqual(decodePlane({ engine: null }).faults, [{ path: ["spec", "engine"], reason: "required" }]);
+});
+
 test("decoding never throws, whatever the value", () => {
   const kinds = fc.constantFrom(...Object.values(KINDS));
   fc.assert(
@@ -214,7 +225,8 @@ test("documents are split as a parser would, with their lines", () => {
   );
 });
 
-test("what YAML writes, YAML reads; hostile text is a fault", () => {
+test("what YAML writes, YAML reads, also YAML 1.1; hostile text is a fault", () => {
+  assert.equal(formatManifest({ mode: "off" }), 'mode: "off"\n');
   fc.assert(
     fc.property(fc.jsonValue(), (value) =>
       assert.deepEqual(parseYaml(formatYaml(value)).value, JSON.parse(JSON.stringify(value))),

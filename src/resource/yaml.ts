@@ -71,5 +71,12 @@ function lineOf(document: Document, lines: LineCounter, path: readonly (string |
 
 /** Writes YAML for people: no line folding, no anchors. */
 export function formatYaml(value: unknown): string {
-  return stringify(value, { lineWidth: 0, aliasDuplicateObjects: false });
+  return stringify(value, FORM);
 }
+
+/** The same for readers of YAML 1.1, as kubectl is: `off` is quoted, which it would take for false. */
+export function formatManifest(value: unknown): string {
+  return stringify(value, { ...FORM, compat: "yaml-1.1" });
+}
+
+const FORM = { lineWidth: 0, aliasDuplicateObjects: false } as const;

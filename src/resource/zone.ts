@@ -79,7 +79,7 @@ const record = {
       maxItems: 1000,
       description:
         "One item a record, as in a zone file (`10 mail` for MX). TXT is the bare text: it is quoted, and cut into strings of 255 bytes, on its own.",
-      items: { type: "string", minLength: 1, maxLength: 65_535, pattern: "^[^\\r\\n\\u0000]*$" },
+      items: { type: "string", minLength: 1, maxLength: 65_535, pattern: "^[^\\r\\n\\x00]*$" },
     },
     backendRef: {
       type: "object",

@@ -12,10 +12,14 @@ const PEERS = [
   "curl",
   "dig",
   "dnsperf",
+  "go",
   "h2load",
   "h2spec",
+  "helm",
+  "helm-unittest",
   "ip",
   "k6",
+  "kubeconform",
   "kdig",
   "ncat",
   "nginx",
@@ -40,7 +44,7 @@ if (faults.length > 0) {
   exit(1);
 }
 
-const files = globSync("{src,services,loadtest}/**/*.interop.ts").toSorted();
+const files = globSync("{src,services,loadtest,charts}/**/*.interop.ts").toSorted();
 const runner = spawn(
   process.execPath,
   ["--no-warnings", "--test", "--test-concurrency=1", ...process.argv.slice(2), ...files],
