@@ -47,11 +47,8 @@ export type LeaseAction =
   | { readonly action: "wait"; readonly ms: number };
 
 export function decideLease({ record, seenAt }: ObservedLease, self: LeaseSelf, now: number): LeaseAction {
-  if (record === undefined) {
-    // Someone may have deleted it, and its holder does not know yet: only the holder itself need not wait.
-    const isHolder = isWithinDeadline(self, now);
-    return waitUntil(isHolder ? now : seenAt + self.leaseDurationMs, self, now) ?? writing(0, !isHolder);
-  }
+  // Never made, or deleted: then its holder may go on until it learns of it (see LeaseView).
+  if (record === undefined) return writing(0, !isWithinDeadline(self, now));
   const { holder, transitions, durationMs } = record;
   if (holder === self.identity) {
     // Ours: renew in time. When we do not know of it (the answer was lost), writing it once more makes sure.
@@ -84,6 +81,11 @@ export class LeaseView {
   #observed: ObservedLease | undefined;
   /** The server may hold another version than the one observed. */
   #isStale = true;
+  /**
+   * A Lease that we made where none was gives no right to write yet: it may have been deleted, and its holder, who is
+   * the only one that need not wait for this, knows nothing of it and of us.
+   */
+  #writableFrom = -Infinity;
 
   constructor(identity: string, durations: LeaseDurations) {
     this.#identity = identity;
@@ -100,7 +102,12 @@ export class LeaseView {
   }
 
   mayWrite(now: number): boolean {
-    return isWithinDeadline(this.self, now);
+    return now >= this.#writableFrom && isWithinDeadline(this.self, now);
+  }
+
+  /** Whether the Lease can be given up, so that another begins at once. */
+  mayRelease(record: LeaseRecord | undefined, now: number): boolean {
+    return record?.holder === this.#identity && now >= this.#writableFrom;
   }
 
   next(now: number): LeaseAction | { readonly action: "read" } {
@@ -117,8 +124,15 @@ export class LeaseView {
     if (record !== undefined && record.holder !== this.#identity) this.#renewedAt = undefined;
   }
 
+  /** The action is about to be carried out, and may be even if no answer comes. */
+  begin({ isTakeover }: Extract<LeaseAction, { readonly action: "write" }>, now: number): void {
+    if (this.record === undefined && isTakeover) this.#writableFrom = now + this.#durations.leaseDurationMs;
+  }
+
   /** Our own write, sent at `sentAt`, was carried out and made this record. */
   wrote(record: LeaseRecord, sentAt: number, now: number): void {
+    const last = this.record;
+    if (last !== undefined && last.holder !== this.#identity) this.#writableFrom = -Infinity;
     this.saw(record, now);
     this.#renewedAt = sentAt;
   }

@@ -110,6 +110,7 @@ export class LeaderElection implements AsyncDisposable {
     const { record } = this.#view;
     const [sentAt, sentWall] = [this.#clock.now(), this.#clock.wall()];
     const now = microTime(sentWall);
+    this.#view.begin(action, sentAt);
     const spec = {
       holderIdentity: identity,
       leaseDurationSeconds: Math.ceil(this.#durations.leaseDurationMs / 1000),
@@ -141,10 +142,10 @@ export class LeaderElection implements AsyncDisposable {
   }
 
   async #release(): Promise<void> {
-    const { client, identity } = this.#options;
+    const { client } = this.#options;
     const reply = await client.request({ method: "GET", path: this.#path, timeoutMs: RELEASE_TIMEOUT_MS });
     const record = readLease(reply);
-    if (record?.holder !== identity) return;
+    if (record === undefined || !this.#view.mayRelease(record, this.#clock.now())) return;
     // A second, for the API server accepts no zero: who looks does not wait for it.
     const spec = { holderIdentity: "", leaseDurationSeconds: 1, renewTime: microTime(this.#clock.wall()) };
     const body = patchOf(record, spec);
