@@ -19,6 +19,8 @@ export interface KubeClientOptions {
   readonly kubeconfig?: string;
   /** Of the kubeconfig; default: its current one. */
   readonly context?: string;
+  /** Before the path at which a pod has its service account; default "". */
+  readonly serviceAccountRoot?: string;
 }
 
 /** TCP keepalive: a server whose machine is gone is noticed in 40 s, also by a watch that waits. */
@@ -47,13 +49,19 @@ export function openKubeClient(options: KubeClientOptions = {}): KubeClient | st
   };
 }
 
-function load(config: KubeConfig, { kubeconfig, context }: KubeClientOptions): string | undefined {
+function load(
+  config: KubeConfig,
+  { kubeconfig, context, serviceAccountRoot = "" }: KubeClientOptions,
+): string | undefined {
   const fromEnvironment = process.env["KUBECONFIG"] ?? "";
   try {
     if (kubeconfig !== undefined) config.loadFromFile(kubeconfig);
     else if (fromEnvironment.split(delimiter).some((file) => file !== "")) config.loadFromDefault();
-    else if (process.env["KUBERNETES_SERVICE_HOST"] !== undefined && isReadable(SERVICE_ACCOUNT))
-      config.loadFromCluster();
+    else if (
+      process.env["KUBERNETES_SERVICE_HOST"] !== undefined &&
+      isReadable(`${serviceAccountRoot}${SERVICE_ACCOUNT}`)
+    )
+      config.loadFromCluster(serviceAccountRoot);
     else if (isReadable(join(homedir(), ".kube", "config"))) config.loadFromFile(join(homedir(), ".kube", "config"));
     else return "Cannot find a cluster: set KUBECONFIG to a kubeconfig file";
   } catch (error) {

@@ -1,5 +1,5 @@
 /** A full list of a kind, page by page, all of one moment. */
-import { setTimeout as wait } from "node:timers/promises";
+import { setImmediate as yieldToOthers, setTimeout as wait } from "node:timers/promises";
 import { type BackoffPolicy, backoffMs } from "#src/process/backoff.ts";
 import { asKubeObject, isRecord, type KubeKind, type KubeObject } from "./object.ts";
 import { describeReply, type KubeClient, type KubeFailure, type KubeReply } from "./request.ts";
@@ -16,7 +16,7 @@ export interface ListOptions {
   /** Between tries of one page. */
   readonly backoff: BackoffPolicy;
   readonly random: () => number;
-  /** Takes a page's objects; the list may still fail or start over after it, which `onStart` tells. */
+  /** Takes objects of a page; the list may still fail or start over after it, which `onStart` tells. */
   readonly onPage: (objects: readonly KubeObject[]) => void;
   readonly onStart: () => void;
 }
@@ -28,6 +28,8 @@ export type ListOutcome =
   | { readonly outcome: "absent" }
   | { readonly outcome: "failed"; readonly reason: string; readonly retryAfterMs: number | undefined };
 
+/** Objects that are taken in one turn: decoding one takes up to a millisecond, and the Lease must be renewed meanwhile. */
+const PORTION = 50;
 const PAGE_TIMEOUT_MS = 60_000;
 const TRIES = 3;
 /** A list whose versions expired while it was read is begun again, and at last asked for in one piece. */
@@ -65,7 +67,10 @@ async function listOnce(options: ListOptions, limit: number): Promise<OnceOutcom
     if (reply.status !== 200) return failed(reply);
     const page = readPage(reply.body, options.kind);
     if (page === undefined) return { outcome: "failed", reason: "the answer is not a list", retryAfterMs: undefined };
-    options.onPage(page.objects);
+    for (let at = 0; at < page.objects.length; at += PORTION) {
+      options.onPage(page.objects.slice(at, at + PORTION));
+      await yieldToOthers();
+    }
     if (page.next === "") return { outcome: "listed", resourceVersion: page.resourceVersion };
     next = page.next;
   }

@@ -528,8 +528,8 @@ const VARIANTS = [
   { name: "faults and silence", faults: Object.keys(STEPS), silenceMs: 40 },
 ];
 
-for (const { name, faults, silenceMs } of VARIANTS)
-  test(`after any ${name}, what is held equals what the server has, and batches named all that changed`, async () => {
+for (const { name: title, faults, silenceMs } of VARIANTS)
+  test(`after any ${title}, what is held equals what the server has, and batches named all that changed`, async () => {
     const write = fc.record({
       name: fc.constantFrom("a", "b", "c", "d", "e", "f"),
       remove: fc.boolean(),

@@ -25,6 +25,8 @@ export interface WatchStreamOptions {
   readonly onEvent: (event: Exclude<WatchEvent, { readonly type: "ERROR" }>) => void;
 }
 
+/** A server that is well sends the head at once. */
+const HEAD_TIMEOUT_MS = 10_000;
 /** Ends within that of the time asked for count as the server's own. */
 const PLANNED_MARGIN_MS = 10_000;
 
@@ -34,6 +36,7 @@ export async function followStream(options: WatchStreamOptions): Promise<StreamE
     method: "GET",
     path,
     query: { ...query, watch: true, allowWatchBookmarks: true, resourceVersion, timeoutSeconds },
+    timeoutMs: HEAD_TIMEOUT_MS,
     signal,
   });
   if (!("chunks" in reply)) return refusal(reply);

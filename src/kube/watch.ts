@@ -35,7 +35,7 @@ export const WATCH_LIMITS: WatchLimits = {
   maxLineBytes: 16 * 1024 * 1024,
   streamSeconds: 300,
   silenceMs: 150_000,
-  backoff: { firstMs: 250, maxMs: 8000 },
+  backoff: { firstMs: 250, maxMs: 4000 },
   absentPollMs: 10_000,
   absentAfterMs: 30_000,
   relistMs: 3_600_000,
@@ -220,8 +220,9 @@ export class KindWatch {
     if (next === "list" || (end.reason === "planned" && isOld)) this.#resourceVersion = undefined;
     if (end.reason === "planned") return afterMs;
     this.#restarts += 1;
-    // One end is chance, and what was missed comes at once with the next stream.
-    if (state.failures > 1 || end.reason === "refused") this.#fail(end.detail);
+    // A stream that ends is chance, and what was missed comes at once with the next one, when there is one.
+    const isOpened = end.reason !== "refused" && end.reason !== "unavailable";
+    if (state.failures > 1 || !isOpened) this.#fail(end.detail);
     return afterMs;
   }
 
