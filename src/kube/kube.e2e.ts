@@ -207,7 +207,7 @@ test(`${ROUTES} routes: listed in pages, changed and deleted one by one; the ser
   };
   await Promise.all(Array.from({ length: 16 }, worker));
   const kinds = [{ kind: httpRoute, namespaces: [SPACE] }, { kind: service }];
-  await using followed = follow(proxied, kinds, { silenceMs: 3000 });
+  await using followed = follow(proxied, kinds, { silenceMs: 8000 });
   const { source, batches } = followed;
   await isSynced(source);
   assert.equal(batches[0]!.resources.size >= ROUTES, true);

@@ -7,6 +7,8 @@ import {
   request as requestHttp,
 } from "node:http";
 import { request as requestHttps } from "node:https";
+import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
 import { urlToHttpOptions } from "node:url";
 import type { KubeFailure, KubeReply, KubeRequest, KubeStream } from "./request.ts";
 
@@ -16,6 +18,8 @@ export interface Access extends Pick<RequestOptions, "agent" | "auth"> {
 }
 
 const TIMEOUT_MS = 30_000;
+/** Three SYNs (RFC 6298 section 2): a connection begun before the server is there would wait longer for the fourth. */
+const CONNECT_TIMEOUT_MS = 4000;
 const MAX_BYTES = 64 * 1024 * 1024;
 /** However long the server asks to wait: it may be a mistake. */
 const MAX_RETRY_AFTER_MS = 60_000;
@@ -88,6 +92,7 @@ export class Transport {
     return new Promise((resolve) => {
       const sent = this.#server.protocol === "https:" ? requestHttps(options) : requestHttp(options);
       exchange.carry(sent);
+      sent.once("socket", limitConnecting);
       sent.once("response", resolve);
       sent.once("error", (error) => resolve(exchange.failure(sent.reusedSocket ? "cut" : "unreachable", error)));
       sent.end(body);
@@ -160,6 +165,13 @@ class Exchange {
     this.#ended.reject(new Error(reason));
     this.#request?.destroy(new Error(reason));
   }
+}
+
+function limitConnecting(socket: Socket): void {
+  if (!socket.connecting) return;
+  const timer = setTimeout(() => socket.destroy(new Error("cannot connect in time")), CONNECT_TIMEOUT_MS);
+  for (const event of [socket instanceof TLSSocket ? "secureConnect" : "connect", "close"])
+    socket.once(event, () => clearTimeout(timer));
 }
 
 async function readReply(exchange: Exchange, head: IncomingMessage, maxBytes: number): Promise<KubeReply> {

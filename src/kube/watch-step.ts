@@ -33,6 +33,8 @@ export interface StepState {
   readonly failures: number;
   /** Streams in a row that were opened and brought nothing. */
   readonly barren: number;
+  /** Lists in a row from whose end the server could not go on. */
+  readonly expiries: number;
 }
 
 export interface Step {
@@ -40,7 +42,7 @@ export interface Step {
   readonly afterMs: number;
 }
 
-export const FIRST_STEP: StepState = { failures: 0, barren: 0 };
+export const FIRST_STEP: StepState = { failures: 0, barren: 0, expiries: 0 };
 
 /** A stream that lived this long, or brought something, is not taken for a failure. */
 export const STEADY_MS = 5000;
@@ -55,7 +57,9 @@ export function decideStep(
 ): readonly [StepState, Step] {
   const { reason, progressed, livedMs, retryAfterMs = 0 } = end;
   if (reason === "planned") return [FIRST_STEP, { next: "resume", afterMs: 0 }];
-  const failures = progressed || livedMs >= STEADY_MS ? 0 : state.failures + 1;
+  const isSteady = progressed || livedMs >= STEADY_MS;
+  const failures = isSteady ? 0 : state.failures + 1;
+  const expiries = isSteady ? 0 : state.expiries;
   const afterMs = Math.max(retryAfterMs, backoffMs(backoff, Math.max(0, failures - 1), random));
   switch (reason) {
     case "closed":
@@ -64,25 +68,32 @@ export function decideStep(
       const barren = progressed ? 0 : state.barren + 1;
       if (barren < MAX_BARREN)
         return [
-          { failures, barren },
+          { failures, barren, expiries },
           { next: "resume", afterMs },
         ];
       return [
-        { failures, barren: 0 },
+        { failures, barren: 0, expiries },
         { next: "list", afterMs },
       ];
     }
     case "refused":
     case "unavailable":
       return [
-        { failures, barren: state.barren },
+        { failures, barren: state.barren, expiries },
         { next: "resume", afterMs },
       ];
-    case "expired":
+    case "expired": {
+      // The server is well, and has said what to do: nothing is waited for, unless it says so after each list.
+      const soonMs = expiries === 0 ? 0 : backoffMs(backoff, expiries - 1, random);
+      return [
+        { failures: 0, barren: 0, expiries: expiries + 1 },
+        { next: "list", afterMs: soonMs },
+      ];
+    }
     case "unreadable":
     case "absent":
       return [
-        { failures, barren: 0 },
+        { failures, barren: 0, expiries },
         { next: "list", afterMs },
       ];
     default:

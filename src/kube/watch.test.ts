@@ -10,27 +10,29 @@ import { decideStep, FIRST_STEP, type StepState, type StreamEnd } from "./watch-
 
 const BACKOFF = { firstMs: 100, maxMs: 1000 };
 
-/** Failures and barren streams before; how the stream ended; what comes next, after how long, and failures after it. */
-const STEPS: readonly (readonly [StepState, Partial<StreamEnd>, "resume" | "list", number, number])[] = [
-  [{ failures: 3, barren: 1 }, { reason: "planned", livedMs: 300_000 }, "resume", 0, 0],
-  [FIRST_STEP, { reason: "cut", progressed: true }, "resume", 100, 0],
-  [FIRST_STEP, { reason: "cut" }, "resume", 100, 1],
+/** What there was in a row before; how the stream ended; what comes next, after how long, and failures after it. */
+const STEPS: readonly (readonly [Partial<StepState>, Partial<StreamEnd>, "resume" | "list", number, number])[] = [
+  [{ failures: 3, barren: 1, expiries: 1 }, { reason: "planned", livedMs: 300_000 }, "resume", 0, 0],
+  [{}, { reason: "cut", progressed: true }, "resume", 100, 0],
+  [{}, { reason: "cut" }, "resume", 100, 1],
   [{ failures: 1, barren: 1 }, { reason: "cut" }, "list", 200, 2],
   [{ failures: 4, barren: 1 }, { reason: "closed", progressed: true }, "resume", 100, 0],
-  [FIRST_STEP, { reason: "silent", livedMs: 150_000 }, "resume", 100, 0],
-  [{ failures: 0, barren: 1 }, { reason: "silent", livedMs: 150_000 }, "list", 100, 0],
-  [FIRST_STEP, { reason: "expired" }, "list", 100, 1],
-  [{ failures: 9, barren: 0 }, { reason: "unreadable" }, "list", 1000, 10],
-  [FIRST_STEP, { reason: "absent" }, "list", 100, 1],
+  [{}, { reason: "silent", livedMs: 150_000 }, "resume", 100, 0],
+  [{ barren: 1 }, { reason: "silent", livedMs: 150_000 }, "list", 100, 0],
+  [{ failures: 9 }, { reason: "expired" }, "list", 0, 0],
+  [{ expiries: 2 }, { reason: "expired" }, "list", 200, 0],
+  [{ expiries: 2 }, { reason: "expired", progressed: true }, "list", 0, 0],
+  [{ failures: 9 }, { reason: "unreadable" }, "list", 1000, 10],
+  [{}, { reason: "absent" }, "list", 100, 1],
   [{ failures: 5, barren: 1 }, { reason: "unavailable" }, "resume", 1000, 6],
-  [FIRST_STEP, { reason: "unavailable", retryAfterMs: 7000 }, "resume", 7000, 1],
-  [{ failures: 1, barren: 0 }, { reason: "refused" }, "resume", 200, 2],
+  [{}, { reason: "unavailable", retryAfterMs: 7000 }, "resume", 7000, 1],
+  [{ failures: 1 }, { reason: "refused" }, "resume", 200, 2],
 ];
 
 test("what a watch does after its stream has ended", () => {
   for (const [state, end, next, afterMs, failures] of STEPS) {
     const whole = { reason: "cut", detail: "", progressed: false, livedMs: 0, ...end } as const;
-    const [after, step] = decideStep(state, whole, BACKOFF, 1);
+    const [after, step] = decideStep({ ...FIRST_STEP, ...state }, whole, BACKOFF, 1);
     assert.deepEqual([step, after.failures], [{ next, afterMs }, failures], JSON.stringify([state, end]));
   }
 });

@@ -35,7 +35,7 @@ export const WATCH_LIMITS: WatchLimits = {
   maxLineBytes: 16 * 1024 * 1024,
   streamSeconds: 300,
   silenceMs: 150_000,
-  backoff: { firstMs: 250, maxMs: 4000 },
+  backoff: { firstMs: 250, maxMs: 3000 },
   absentPollMs: 10_000,
   absentAfterMs: 30_000,
   relistMs: 3_600_000,
@@ -151,7 +151,7 @@ export class KindWatch {
     if (outcome.outcome === "failed") {
       this.#fail(outcome.reason);
       const failures = this.#step.failures + 1;
-      this.#step = { failures, barren: 0 };
+      this.#step = { ...this.#step, failures };
       return Math.max(outcome.retryAfterMs ?? 0, backoffMs(limits.backoff, failures - 1, random()));
     }
     this.#resourceVersion = outcome.resourceVersion;
