@@ -294,7 +294,7 @@ function firstOverlap(world: World, seed: number): string | undefined {
 test("never may two write: clocks that run at other speeds, messages late or lost, candidates that stand still or die", () => {
   fc.assert(
     fc.property(fc.integer({ min: 1 }), (seed) => assert.equal(firstOverlap(WORLD, seed), undefined)),
-    { numRuns: 800 },
+    { numRuns: 300 },
   );
 });
 
@@ -302,7 +302,7 @@ test("neither while a write of the other may still be under way", () => {
   const world = { ...WORLD, rates: [0.98, 1.02], writeMs: 4000 } as const;
   fc.assert(
     fc.property(fc.integer({ min: 1 }), (seed) => assert.equal(firstOverlap(world, seed), undefined)),
-    { numRuns: 800 },
+    { numRuns: 300 },
   );
 });
 

@@ -136,3 +136,13 @@ test("a machine that slept does not lead when it wakes, though its monotonic clo
   api.intercept = () => undefined;
   await leads(only);
 });
+
+test("a namespace that is not there is a failure, and not asked for without pause", async () => {
+  await using api = await FakeKubeApi.start();
+  await using only = stand(api, "only");
+  await until("a failure", () => only.failures[0]);
+  const seen = api.requests.length;
+  await new Promise((resolve) => setTimeout(resolve, 4 * DURATIONS.retryMs));
+  assert.ok(api.requests.length - seen <= 10);
+  assert.deepEqual(only.changes, []);
+});

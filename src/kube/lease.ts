@@ -132,8 +132,8 @@ export class LeaderElection implements AsyncDisposable {
     const written = readLease(reply);
     if (written === undefined) {
       this.#view.look();
-      // Another was faster, or it was deleted: that is an answer.
-      return reply.status === 409 || reply.status === 404 || this.#fail(reply);
+      // Another was faster, or it was deleted: that is an answer. (404 to a creation: there is no such namespace.)
+      return reply.status === 409 || (reply.status === 404 && record !== undefined) || this.#fail(reply);
     }
     this.#renewedWall = sentWall;
     if (!this.#stop.signal.aborted) this.#view.wrote(written, sentAt, this.#clock.now());

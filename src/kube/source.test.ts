@@ -573,6 +573,6 @@ for (const { name: title, faults, silenceMs } of VARIANTS)
             : undefined;
         });
       }),
-      { numRuns: 25, endOnFailure: true },
+      { numRuns: 12, endOnFailure: true },
     );
   });

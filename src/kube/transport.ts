@@ -94,7 +94,7 @@ export class Transport {
       exchange.carry(sent);
       sent.once("socket", limitConnecting);
       sent.once("response", resolve);
-      sent.once("error", (error) => resolve(exchange.failure(sent.reusedSocket ? "cut" : "unreachable", error)));
+      sent.on("error", (error) => resolve(exchange.failure(sent.reusedSocket ? "cut" : "unreachable", error)));
       sent.end(body);
     });
   }
