@@ -32,6 +32,6 @@ export type Frozen<T> = T extends readonly (infer Item)[]
     : T;
 
 /** `gateway.networking.k8s.io/v1`; core has no group. */
-export function apiVersionOf(kind: Kind): string {
+export function apiVersionOf(kind: Pick<Kind, "group" | "versions">): string {
   return kind.group === "" ? kind.versions[0] : `${kind.group}/${kind.versions[0]}`;
 }

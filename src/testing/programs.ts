@@ -17,6 +17,7 @@ const INSTALL: Readonly<Record<string, string>> = {
   k6: "go install go.k6.io/k6@v1.8.1",
   kdig: "apt-get install knot-dnsutils",
   kubeconform: "go install github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0",
+  kubectl: "https://kubernetes.io/docs/tasks/tools/",
   ncat: "apt-get install ncat",
   nginx: "apt-get install nginx libnginx-mod-stream",
   nsd: "apt-get install nsd",

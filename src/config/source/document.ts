@@ -1,15 +1,7 @@
-import type { Decoder } from "#src/resource/decode.ts";
 import { type Resource, resourceName } from "#src/resource/resource.ts";
-import { type Fault, formatPath } from "#src/resource/schema.ts";
+import { formatPath } from "#src/resource/schema.ts";
 import { parseYaml, type YamlDocument } from "#src/resource/yaml.ts";
-import { type CheckZone, renderZone } from "#src/resource/zone-text.ts";
-
-/** How documents become objects. */
-export interface Reading {
-  readonly decode: Decoder;
-  /** Reads zones as the server will, so that one that cannot be served is refused here. */
-  readonly checkZone: CheckZone;
-}
+import { type Reading, readObject } from "./object.ts";
 
 /** A document's faults count lines within it, from 1. */
 interface DocumentFault {
@@ -45,7 +37,7 @@ export function readDocument(text: string, reading: Reading): DocumentObject[] {
   }
   const document = parseYaml(text);
   if (document.faults.length === 0)
-    return listItems(document.value).map(({ value, path }) => readObject(document, value, path, reading));
+    return listItems(document.value).map(({ value, path }) => placeObject(document, value, path, reading));
   // The text is broken, but often still says which object it is about.
   const faults = document.faults.map((fault) => ({ ...fault, path: "" }));
   const decoded = reading.decode(document.value);
@@ -60,45 +52,25 @@ export function readZoneFile(text: string, domain: string, reading: Reading): Do
     metadata: { name: domain.toLowerCase() },
     spec: { domain, zoneFile: text },
   };
-  const decoded = reading.decode(value);
-  if (decoded.resource === undefined) {
-    return {
-      name: decoded.name,
-      faults: decoded.faults.map(({ path, reason }) => ({ line: 1, path: formatPath(path), reason })),
-    };
-  }
-  const faults = checkZone(decoded.resource, reading).map(({ line, reason }) => ({ line, path: "", reason }));
-  if (faults.length > 0) return { name: resourceName(decoded.resource), faults };
-  return { resource: decoded.resource, line: 1, lineOf: () => 1 };
+  const read = readObject(value, reading);
+  if (read.resource !== undefined) return { resource: read.resource, line: 1, lineOf: () => 1 };
+  // The file is the zone's text and nothing else: what lies in it has its own lines and no path.
+  const faults = read.faults.map(({ path, line, reason }) =>
+    line > 0 ? { line, path: "", reason } : { line: 1, path: formatPath(path), reason },
+  );
+  return { name: read.name, faults };
 }
 
-function readObject(document: YamlDocument, value: unknown, prefix: Path, reading: Reading): DocumentObject {
+function placeObject(document: YamlDocument, value: unknown, prefix: Path, reading: Reading): DocumentObject {
   const lineOf = (path: Path): number => document.lineOf([...prefix, ...path]);
-  const decoded = reading.decode(value);
-  if (decoded.resource === undefined) {
-    const faults = decoded.faults.map(({ path, reason }) => ({
-      line: lineOf(path),
-      path: formatPath([...prefix, ...path]),
-      reason,
-    }));
-    return { name: decoded.name, faults };
-  }
-  const { resource } = decoded;
-  const zoneFaults = checkZone(resource, reading);
-  if (zoneFaults.length === 0) return { resource, line: lineOf([]), lineOf };
-  const faults = zoneFaults.map(({ path, line, reason }) => ({
+  const read = readObject(value, reading);
+  if (read.resource !== undefined) return { resource: read.resource, line: lineOf([]), lineOf };
+  const faults = read.faults.map(({ path, line, reason }) => ({
     line: lineOf(path) + line,
     path: formatPath([...prefix, ...path]),
     reason,
   }));
-  return { name: resourceName(resource), faults };
-}
-
-/** Faults of a Zone's content; `line` counts within a zoneFile, 0 outside of one. */
-function checkZone(resource: Resource, reading: Reading): (Fault & { readonly line: number })[] {
-  if (resource.kind !== "Zone") return [];
-  const zone = renderZone(resource);
-  return reading.checkZone(zone).map(({ line, reason }) => ({ ...zone.placeOf(line), reason }));
+  return { name: read.name, faults };
 }
 
 /** The items of what `kubectl get -o yaml` prints, or the value itself. */

@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { splitDocuments } from "#src/resource/documents.ts";
-import { type DocumentObject, readDocument, readZoneFile, type Reading } from "./document.ts";
+import { type DocumentObject, readDocument, readZoneFile } from "./document.ts";
 import type { FileContent } from "./merge.ts";
+import type { Reading } from "./object.ts";
 import type { TreeFile } from "./tree.ts";
 
 /** A file as it was read, with its documents by text: those that did not change need not be read again. */
