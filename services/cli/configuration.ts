@@ -12,6 +12,8 @@ import { makeTranslate, type Translate } from "#src/translate/translate.ts";
 
 export interface Configuration {
   readonly entries: readonly Entry[];
+  /** See Translation. */
+  readonly planesOf: (entry: Entry) => ReadonlySet<string>;
   readonly verdicts: readonly Verdict[];
   readonly faults: readonly SourceFault[];
 }
@@ -98,6 +100,7 @@ function translateAll(translate: Translate, snapshots: readonly Snapshot[]): Con
   });
   return {
     entries: translation.entries,
+    planesOf: translation.planesOf,
     verdicts: translation.verdicts,
     faults: [...snapshots.flatMap((snapshot) => snapshot.faults), ...faults],
   };

@@ -15,13 +15,8 @@ import { DEMO_DIRECTORY, DemoOrigins, writeDemoSecret } from "./demo.ts";
 import { RuntimeDirectory } from "./runtime-directory.ts";
 import { takeTour } from "./tour.ts";
 
-/** Which entries each service is sent. */
-const SELECT: Readonly<Record<string, (entry: Entry) => boolean>> = {
-  dns: ({ value }) => value.kind === "zone",
-  resolver: () => false,
-  edge: ({ value }) => value.kind !== "zone" && ("engine" in value ? value.engine === "edge" : true),
-  balancer: ({ value }) => value.kind !== "zone" && ("engine" in value ? value.engine === "balancer" : true),
-};
+/** Each is the data plane of its name. */
+const SERVICES = ["dns", "resolver", "edge", "balancer"] as const;
 
 const DEMO_STUB = "demo.test=127.0.0.1@10053";
 
@@ -65,7 +60,10 @@ export const up = defineCommand({
       directories.push(DEMO_DIRECTORY, join(runtime.path, "demo-tls.yaml"));
     }
     await using _origins = options.demo ? await DemoOrigins.start() : undefined;
-    await using server = new ConfigServer({ select: (name) => SELECT[name] });
+    // Services connect before the configuration is read: until then there is nothing to send.
+    let planesOf: Configuration["planesOf"] = () => new Set();
+    const filters = new Map(SERVICES.map((name) => [name as string, (entry: Entry) => planesOf(entry).has(name)]));
+    await using server = new ConfigServer({ select: (name) => filters.get(name) });
     const publisher = new Publisher(server);
     const socket = join(runtime.path, "config.sock");
     await server.listen(socket);
@@ -83,6 +81,7 @@ export const up = defineCommand({
     // The services load while the configuration is read.
     const started = supervisor.start();
     using configuration = new WatchedConfiguration(directories, (next) => publisher.publish(next));
+    planesOf = configuration.current.planesOf;
     using _signals = handleSignals({ stop: () => stop.resolve(), reload: () => configuration.reload() });
     publisher.start(configuration.current);
     entries.resolve(configuration.current.entries);
@@ -125,7 +124,7 @@ function servicesOf(
       ),
     ),
   };
-  return Object.keys(SELECT).map((name) => {
+  return SERVICES.map((name) => {
     const args = own[name] ?? [];
     return {
       name,
@@ -138,7 +137,7 @@ function servicesOf(
 /** Brings each new configuration to the services and says in one line what came of it. */
 class Publisher {
   readonly #server: ConfigServer;
-  #last: Configuration = { entries: [], verdicts: [], faults: [] };
+  #last: Pick<Configuration, "faults"> = { faults: [] };
 
   constructor(server: ConfigServer) {
     this.#server = server;

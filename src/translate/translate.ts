@@ -10,25 +10,50 @@ import { type JudgedClass, judgeClasses } from "#src/gateway/gateway-class.ts";
 import { judgeHttpRoute } from "#src/gateway/http-route.ts";
 import { judgeL4Routes } from "#src/gateway/l4-route.ts";
 import { compareText, indexObjects, type ObjectIndex } from "#src/gateway/object-index.ts";
-import { defaultDataPlane } from "#src/resource/data-plane.ts";
+import { makePlaneOptions, type PlaneOptions } from "#src/gateway/plane.ts";
 import { type Resource, resourceName } from "#src/resource/resource.ts";
 import type { Secret } from "#src/resource/secret.ts";
+import { type Allocation, type Allocations, allocatePorts, portKey, type PortRequest } from "./allocation.ts";
 import { translateBackend } from "./backend.ts";
 import { translateDataPlane } from "./data-plane.ts";
+import { type Front, frontsOf, requestsOf } from "./front.ts";
 import { translateHttpRoute } from "./http-route.ts";
 import { translateL4Route } from "./l4-route.ts";
-import { certificateKey, translatePorts } from "./port.ts";
+import { readAllocations } from "./own-slice.ts";
+import { certificateKey, placeInCluster, placeOnMachine, translatePorts } from "./port.ts";
+import { makeMembership } from "./plane-entries.ts";
 import { gatewayVerdicts, type JudgedRoute, ownVerdicts, routeVerdicts } from "./verdicts.ts";
 import { translateZones } from "./zone.ts";
 
 /** What a set of objects means. */
 export interface Translation {
-  /** In order of keys. An entry whose value did not change since the last call is the same object. */
+  /** In order of keys. An entry is the same object as in the last call unless its value or its planes have changed. */
   readonly entries: readonly Entry[];
+  /**
+   * Data planes that are given an entry of this translation or an earlier one: `dns`, an engine's name, or
+   * `ENGINE/NAMESPACE/NAME`. Always the same function, with the same answer for the same entry.
+   */
+  readonly planesOf: (entry: Entry) => ReadonlySet<string>;
   /** Of all objects that are ours to judge, in order of kind, namespace and name. */
   readonly verdicts: readonly Verdict[];
   /** What no verdict can say, for it is about objects that are not there. */
   readonly faults: readonly TranslationFault[];
+  /** What is made for Gateways in a cluster; on a machine there is nothing to make. */
+  readonly fronts: readonly Front[];
+  /** Ports of the planes' pods in a cluster: to be handed to the next translation. */
+  readonly allocations: readonly Allocation[];
+  /** When the same objects mean something else, in milliseconds since 1970. */
+  readonly wakeAt: number | undefined;
+}
+
+/** What translation for a cluster must know besides the objects, our own EndpointSlices among them. */
+export interface ClusterState {
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  /** Namespace that Fairway is installed in. */
+  readonly home: string;
+  /** Of the last translation; none at first. */
+  readonly allocations: readonly Allocation[];
 }
 
 export interface TranslationFault {
@@ -38,7 +63,8 @@ export interface TranslationFault {
   readonly reason: string;
 }
 
-export type Translate = (resources: Iterable<Resource>) => Translation;
+/** Without a cluster's state: for a machine, where sockets are bound to the listeners' own ports. */
+export type Translate = (resources: Iterable<Resource>, cluster?: ClusterState) => Translation;
 
 /**
  * Makes a translator: a function of the objects alone, that remembers only what is dear to do again (certificates'
@@ -46,42 +72,50 @@ export type Translate = (resources: Iterable<Resource>) => Translation;
  */
 export function makeTranslate(): Translate {
   const checked = new WeakMap<Secret, CertificateOutcome>();
+  const membership = makeMembership();
   let entries = new Map<string, Entry>();
   const check = (secret: Secret): CertificateOutcome => {
     const known = checked.get(secret) ?? checkCertificate(secret);
     checked.set(secret, known);
     return known;
   };
-  return (resources) => {
-    const { values, verdicts, faults } = judge(indexObjects(resources), check);
-    const next = new Map<string, Entry>();
-    for (const [key, value] of [...values].toSorted(([a], [b]) => compareText(a, b))) {
-      const previous = entries.get(key);
-      next.set(
-        key,
-        previous !== undefined && isDeepStrictEqual(previous.value, value) ? previous : toEntry(key, value),
-      );
-    }
-    entries = next;
-    return { entries: [...next.values()], verdicts: verdicts.toSorted(compareVerdicts), faults };
+  return (resources, cluster) => {
+    const { values, verdicts, ...rest } = judge(indexObjects(resources), check, cluster);
+    keepClosing(values, rest.allocations, entries);
+    const inOrder = [...values].toSorted(([a], [b]) => compareText(a, b));
+    const next = membership.assign(
+      inOrder.map(([key, value]) => {
+        const previous = entries.get(key);
+        return previous !== undefined && isDeepStrictEqual(previous.value, value) ? previous : toEntry(key, value);
+      }),
+    );
+    entries = new Map(next.map((entry) => [entry.key, entry]));
+    return { ...rest, entries: next, planesOf: membership.planesOf, verdicts: verdicts.toSorted(compareVerdicts) };
   };
 }
 
-interface Judged {
-  readonly values: ReadonlyMap<string, EntryValue>;
-  readonly verdicts: readonly Verdict[];
-  readonly faults: readonly TranslationFault[];
+interface Judged extends Omit<Translation, "entries" | "planesOf"> {
+  readonly values: Map<string, EntryValue>;
 }
 
-function judge(objects: ObjectIndex, check: (secret: Secret) => CertificateOutcome): Judged {
-  const classes = judgeClasses(objects);
-  const gateways = judgeGateways(objects, classes, check);
+function judge(
+  objects: ObjectIndex,
+  checkCertificate: (secret: Secret) => CertificateOutcome,
+  cluster: ClusterState | undefined,
+): Judged {
+  const options = makePlaneOptions();
+  const site = cluster === undefined ? "machine" : "cluster";
+  const classes = judgeClasses(objects, site, options);
+  const gateways = judgeGateways(objects, classes, { site, options, checkCertificate });
   const parents = makeParents(objects, gateways);
   const { values, routes } = translateRoutes(objects, parents);
   const zones = translateZones(objects);
-  for (const [key, value] of [...translatePorts(gateways), ...zones.entries, ...translateDataPlanes(classes)])
-    values.set(key, value);
-  for (const [key, value] of translateCertificates(objects, gateways, check)) values.set(key, value);
+  const fronts = cluster === undefined ? [] : frontsOf(gateways);
+  const ports = cluster === undefined ? NO_PORTS : allocate(objects, fronts, cluster);
+  const placements = cluster === undefined ? placeOnMachine(gateways) : placeInCluster(gateways, ports.all);
+  const dataPlanes = translateDataPlanes(classes, gateways, options);
+  for (const [key, value] of [...translatePorts(placements), ...zones.entries, ...dataPlanes]) values.set(key, value);
+  for (const [key, value] of translateCertificates(objects, gateways, checkCertificate)) values.set(key, value);
   return {
     values,
     verdicts: [
@@ -91,8 +125,42 @@ function judge(objects: ObjectIndex, check: (secret: Secret) => CertificateOutco
       ...zones.verdicts,
       ...ownVerdicts(objects),
     ],
-    faults: [...missingClasses(objects), ...routes.flatMap(missingParents)],
+    faults: [...missingClasses(objects), ...routes.flatMap(missingParents), ...ports.refused.map(noPort)],
+    fronts,
+    allocations: ports.all,
+    wakeAt: ports.wakeAt,
   };
+}
+
+const NO_PORTS: Allocations = { all: [], refused: [], wakeAt: undefined };
+
+/** What our slices say comes first: what is only remembered may be another replica's to decide. */
+function allocate(
+  objects: ObjectIndex,
+  fronts: readonly Front[],
+  { home, allocations, now }: ClusterState,
+): Allocations {
+  const remembered = allocations.map((port) => ({ ...port, hasEndpoints: false }));
+  const read = readAllocations([...objects.endpointSlices.values()].flat(), home);
+  return allocatePorts(requestsOf(fronts), [...read, ...remembered], now);
+}
+
+/** A port whose listener is gone stays as it was until no endpoint leads to it. */
+function keepClosing(
+  values: Map<string, EntryValue>,
+  allocations: readonly Allocation[],
+  entries: ReadonlyMap<string, Entry>,
+): void {
+  for (const allocation of allocations) {
+    const key = portKey(allocation);
+    const value = entries.get(key)?.value;
+    if (allocation.state !== "closing" || values.has(key) || value?.kind !== "port") continue;
+    values.set(key, value);
+    for (const certificate of value.listeners.flatMap(({ certificates }) => certificates)) {
+      const previous = entries.get(certificate)?.value;
+      if (!values.has(certificate) && previous !== undefined) values.set(certificate, previous);
+    }
+  }
 }
 
 function translateRoutes(
@@ -115,15 +183,17 @@ function translateRoutes(
   return { values, routes: [...http, ...l4] };
 }
 
-/** The options of each engine that an accepted class is for. */
-function translateDataPlanes(classes: readonly JudgedClass[]): Map<string, EntryValue> {
-  const values = new Map<string, EntryValue>();
-  for (const { accepted, engine, dataPlane } of classes) {
-    const key = `dataplane/${engine}`;
-    if (!accepted || (dataPlane === undefined && values.has(key))) continue;
-    values.set(key, translateDataPlane(dataPlane?.spec ?? defaultDataPlane(engine)));
-  }
-  return values;
+/** The options of each data plane that an accepted class or a Gateway of one is for. */
+function translateDataPlanes(
+  classes: readonly JudgedClass[],
+  gateways: readonly JudgedGateway[],
+  options: PlaneOptions,
+): Map<string, EntryValue> {
+  const planes = [
+    ...classes.filter(({ accepted }) => accepted).map(({ plane }) => plane),
+    ...gateways.filter(({ isRefused }) => !isRefused).map(({ plane }) => plane),
+  ];
+  return new Map(planes.map((plane) => [`dataplane/${plane.id}`, translateDataPlane(options.specOf(plane))]));
 }
 
 /** Certificates of listeners that are carried. */
@@ -153,6 +223,11 @@ function missingClasses(objects: ObjectIndex): TranslationFault[] {
       path: ["spec", "gatewayClassName"],
       reason: `there is no GatewayClass ${gateway.spec.gatewayClassName}`,
     }));
+}
+
+function noPort({ owner, plane, transport, publicPort }: PortRequest): TranslationFault {
+  const reason = `no port of ${plane.id} is free for ${transport} ${publicPort}`;
+  return { object: owner, path: ["spec", "listeners"], reason };
 }
 
 function missingParents({ route, missing }: JudgedRoute): TranslationFault[] {

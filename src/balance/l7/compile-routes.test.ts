@@ -169,6 +169,7 @@ function serve(set: Set) {
       kind: "port",
       engine: "balancer",
       port: number,
+      publicPort: number,
       protocol: secure ? "HTTPS" : "HTTP",
       addresses: [],
       listeners,

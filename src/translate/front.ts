@@ -1,0 +1,88 @@
+import type { DataPlane } from "#src/resource/data-plane.ts";
+import type { JudgedGateway } from "#src/gateway/gateway.ts";
+import { compareText, keyOf } from "#src/gateway/object-index.ts";
+import type { Plane } from "#src/gateway/plane.ts";
+import type { PortRequest, Transport } from "./allocation.ts";
+import { objectName } from "./object-name.ts";
+import { transportOf } from "./port.ts";
+
+/** What clients of a cluster reach a Gateway by: one Service. */
+export interface Front {
+  /** See PortRequest. */
+  readonly owner: string;
+  /** Undefined: of all Ingresses. */
+  readonly gateway: { readonly name: string; readonly uid: string; readonly className: string } | undefined;
+  /** Of its Service. */
+  readonly namespace: string;
+  readonly name: string;
+  readonly plane: Plane;
+  readonly service: DataPlane["spec"]["service"];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  /** That it asks for, "" for any. */
+  readonly address: string;
+  /** In order of number, then transport; never empty. */
+  readonly ports: readonly FrontPort[];
+}
+
+export interface FrontPort {
+  readonly transport: Transport;
+  readonly port: number;
+  /** Service.spec.ports.appProtocol: `http`, `https`; "" for TCP and UDP. */
+  readonly appProtocol: string;
+  /** Whether listeners are carried there. */
+  readonly isCarried: boolean;
+}
+
+/** Gateways that are accepted; a listener that cannot be carried for now keeps its port of the Service. */
+export function frontsOf(gateways: readonly JudgedGateway[]): Front[] {
+  return gateways.flatMap((judged): Front[] => {
+    const { gateway, plane, service, isRefused } = judged;
+    const ports = portsOf(judged);
+    if (isRefused || ports.length === 0) return [];
+    const { metadata, spec } = gateway;
+    return [
+      {
+        owner: ownerOf(judged),
+        gateway: { name: metadata.name, uid: metadata.uid ?? "", className: spec.gatewayClassName },
+        namespace: metadata.namespace,
+        name: objectName(`${metadata.name}-${spec.gatewayClassName}`),
+        plane,
+        service,
+        labels: spec.infrastructure?.labels ?? {},
+        annotations: spec.infrastructure?.annotations ?? {},
+        address: spec.addresses?.[0]?.value ?? "",
+        ports,
+      },
+    ];
+  });
+}
+
+export function requestsOf(fronts: readonly Front[]): PortRequest[] {
+  return fronts.flatMap(({ owner, plane, ports }) =>
+    ports
+      .filter(({ isCarried }) => isCarried)
+      .map(({ transport, port }) => ({ owner, plane, transport, publicPort: port })),
+  );
+}
+
+export function ownerOf({ gateway }: Pick<JudgedGateway, "gateway">): string {
+  return `Gateway ${keyOf(gateway.metadata)}`;
+}
+
+function portsOf({ listeners }: JudgedGateway): FrontPort[] {
+  const ports = new Map<string, FrontPort>();
+  for (const { listener, protocol, usable } of listeners) {
+    if (protocol === undefined) continue;
+    const transport = transportOf(listener);
+    const key = `${transport} ${listener.port}`;
+    const isHttp = protocol === "HTTP" || protocol === "HTTPS";
+    ports.set(key, {
+      transport,
+      port: listener.port,
+      appProtocol: isHttp ? protocol.toLowerCase() : "",
+      isCarried: usable || ports.get(key)?.isCarried === true,
+    });
+  }
+  return [...ports.values()].toSorted((a, b) => a.port - b.port || compareText(a.transport, b.transport));
+}
