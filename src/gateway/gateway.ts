@@ -15,8 +15,8 @@ import { type Plane, planeOf, type PlaneOptions, type Site } from "./plane.ts";
 export interface JudgedGateway {
   readonly gateway: Gateway;
   readonly plane: Plane;
-  /** What its Service is like in a cluster. */
-  readonly service: DataPlane["spec"]["service"];
+  /** Of its DataPlane or its class's, or the defaults. */
+  readonly parameters: DataPlane["spec"];
   /** Whether none of it is carried, whatever its listeners are. */
   readonly isRefused: boolean;
   readonly conditions: readonly Condition[];
@@ -51,12 +51,11 @@ function judgeGateway(
   ports: PortTable,
   gateway: Gateway,
 ): JudgedGateway {
-  const parameters = judgeParameters(objects, judgedClass, rules, gateway);
-  const { plane, service } = parameters;
+  const { plane, parameters, refusals: unclear } = judgeParameters(objects, judgedClass, rules, gateway);
   const refusals = [
-    ...unsupportedAddresses(rules.site, service, gateway),
+    ...unsupportedAddresses(rules.site, parameters, gateway),
     ...unsupportedFields(gateway),
-    ...parameters.refusals,
+    ...unclear,
   ];
   const conflicts = findConflicts(gateway.spec.listeners);
   const listeners = gateway.spec.listeners.map((listener) => {
@@ -69,7 +68,7 @@ function judgeGateway(
     return refusals.length === 0 ? judged : { ...judged, usable: false };
   });
   const accepted = refusals.length === 0 ? judgeListeners(listeners) : condition("Accepted", refusals);
-  return { gateway, plane, service, isRefused: refusals.length > 0, conditions: [accepted], listeners };
+  return { gateway, plane, parameters, isRefused: refusals.length > 0, conditions: [accepted], listeners };
 }
 
 /** A Gateway's own DataPlane goes before its class's (GatewayInfrastructure.parametersRef). */
@@ -78,18 +77,18 @@ function judgeParameters(
   judgedClass: JudgedClass,
   { site, options }: GatewayRules,
   { metadata, spec }: Gateway,
-): { readonly plane: Plane; readonly service: DataPlane["spec"]["service"]; readonly refusals: readonly Refusal[] } {
+): { readonly plane: Plane; readonly parameters: DataPlane["spec"]; readonly refusals: readonly Refusal[] } {
   const ref = spec.infrastructure?.parametersRef;
   const own = findParameters(objects, ref && { ...ref, namespace: metadata.namespace });
   const dataPlane = typeof own === "object" ? own : judgedClass.dataPlane;
-  const { service } = dataPlane?.spec ?? defaultDataPlane(judgedClass.engine);
+  const parameters = dataPlane?.spec ?? defaultDataPlane(judgedClass.engine);
   if (typeof own !== "object") {
     const refusals = own === undefined ? [] : [{ reason: "InvalidParameters", message: own }];
-    return { plane: judgedClass.plane, service, refusals };
+    return { plane: judgedClass.plane, parameters, refusals };
   }
   const plane = planeOf(site, own.spec.engine, own);
   const others = options.claim(plane, own, `Gateway ${keyOf(metadata)}`);
-  return { plane, service, refusals: others === undefined ? [] : [others] };
+  return { plane, parameters, refusals: others === undefined ? [] : [others] };
 }
 
 /** Accepted as long as one listener is; the reason tells when others are not. */
@@ -104,13 +103,9 @@ function judgeListeners(listeners: readonly JudgedListener[]): Condition {
 }
 
 /** On a machine sockets are bound to the addresses; in a cluster a load balancer may be asked for one. */
-function unsupportedAddresses(
-  site: Site,
-  { type: serviceType }: DataPlane["spec"]["service"],
-  { spec }: Gateway,
-): Refusal[] {
+function unsupportedAddresses(site: Site, { service }: DataPlane["spec"], { spec }: Gateway): Refusal[] {
   const asked = spec.addresses?.length ?? 0;
-  if (site === "cluster" && asked > 0 && (asked > 1 || serviceType !== "LoadBalancer")) {
+  if (site === "cluster" && asked > 0 && (asked > 1 || service.type !== "LoadBalancer")) {
     const message = "addresses: one can be asked for, of a Service of type LoadBalancer";
     return [{ reason: "UnsupportedAddress", message }];
   }

@@ -1,9 +1,12 @@
+import { isIP } from "node:net";
 import type { DataPlane } from "#src/resource/data-plane.ts";
 import type { JudgedGateway } from "#src/gateway/gateway.ts";
-import { compareText, keyOf } from "#src/gateway/object-index.ts";
+import { compareText, keyOf, type ObjectIndex } from "#src/gateway/object-index.ts";
 import type { Plane } from "#src/gateway/plane.ts";
+import type { Service } from "#src/resource/service.ts";
 import type { PortRequest, Transport } from "./allocation.ts";
 import { objectName } from "./object-name.ts";
+import { OWNER } from "./own-slice.ts";
 import { transportOf } from "./port.ts";
 
 /** What clients of a cluster reach a Gateway by: one Service. */
@@ -16,13 +19,23 @@ export interface Front {
   readonly namespace: string;
   readonly name: string;
   readonly plane: Plane;
-  readonly service: DataPlane["spec"]["service"];
+  readonly parameters: DataPlane["spec"];
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
   /** That it asks for, "" for any. */
   readonly address: string;
   /** In order of number, then transport; never empty. */
   readonly ports: readonly FrontPort[];
+  /** Whether a Service of this name is somebody else's: then nothing is made. */
+  readonly isTaken: boolean;
+  /** Where the Service is reached, by its own status; none as long as it is not known. */
+  readonly addresses: readonly FrontAddress[];
+}
+
+/** Of Gateway.status.addresses and IngressLoadBalancerIngress. */
+export interface FrontAddress {
+  readonly type: "IPAddress" | "Hostname";
+  readonly value: string;
 }
 
 export interface FrontPort {
@@ -35,27 +48,50 @@ export interface FrontPort {
 }
 
 /** Gateways that are accepted; a listener that cannot be carried for now keeps its port of the Service. */
-export function frontsOf(gateways: readonly JudgedGateway[]): Front[] {
+export function frontsOf(objects: ObjectIndex, gateways: readonly JudgedGateway[]): Front[] {
   return gateways.flatMap((judged): Front[] => {
-    const { gateway, plane, service, isRefused } = judged;
+    const { gateway, plane, parameters, isRefused } = judged;
     const ports = portsOf(judged);
     if (isRefused || ports.length === 0) return [];
     const { metadata, spec } = gateway;
+    const owner = ownerOf(judged);
+    const name = objectName(`${metadata.name}-${spec.gatewayClassName}`);
     return [
       {
-        owner: ownerOf(judged),
+        owner,
         gateway: { name: metadata.name, uid: metadata.uid ?? "", className: spec.gatewayClassName },
         namespace: metadata.namespace,
-        name: objectName(`${metadata.name}-${spec.gatewayClassName}`),
+        name,
         plane,
-        service,
+        parameters,
         labels: spec.infrastructure?.labels ?? {},
         annotations: spec.infrastructure?.annotations ?? {},
         address: spec.addresses?.[0]?.value ?? "",
         ports,
+        ...serviceFacts(objects.services.get(`${metadata.namespace}/${name}`), owner),
       },
     ];
   });
+}
+
+/** What the Service that is there says. */
+export function serviceFacts(service: Service | undefined, owner: string): Pick<Front, "isTaken" | "addresses"> {
+  if (service === undefined) return { isTaken: false, addresses: [] };
+  const isTaken = service.metadata.annotations[OWNER] !== owner;
+  return { isTaken, addresses: isTaken ? [] : addressesOf(service) };
+}
+
+/** Of a Service, as others reach it. A NodePort's are its nodes', which it does not know. */
+export function addressesOf({ spec, status }: Service): FrontAddress[] {
+  if (spec.type === "LoadBalancer") {
+    return (status?.loadBalancer?.ingress ?? []).flatMap(({ ip, hostname }): FrontAddress[] => {
+      if (ip !== undefined && ip !== "") return [{ type: "IPAddress", value: ip }];
+      return hostname === undefined || hostname === "" ? [] : [{ type: "Hostname", value: hostname }];
+    });
+  }
+  if (spec.type !== "ClusterIP") return [];
+  const addresses = (spec.clusterIPs ?? []).filter((address) => isIP(address) !== 0);
+  return addresses.map((value) => ({ type: "IPAddress", value }));
 }
 
 export function requestsOf(fronts: readonly Front[]): PortRequest[] {

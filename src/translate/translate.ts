@@ -3,7 +3,7 @@ import type { Entry, EntryValue } from "#src/config/model.ts";
 import { toEntry } from "#src/config/stream/entry.ts";
 import { makeParents, type Parents } from "#src/gateway/attachment.ts";
 import type { BackendTarget } from "#src/gateway/backend-ref.ts";
-import { type CertificateOutcome, checkCertificate } from "#src/gateway/certificate.ts";
+import { type CertificateOutcome, type CheckCertificate, checkCertificate } from "#src/gateway/certificate.ts";
 import type { Verdict } from "#src/gateway/condition.ts";
 import { type JudgedGateway, judgeGateways } from "#src/gateway/gateway.ts";
 import { type JudgedClass, judgeClasses } from "#src/gateway/gateway-class.ts";
@@ -98,24 +98,20 @@ interface Judged extends Omit<Translation, "entries" | "planesOf"> {
   readonly values: Map<string, EntryValue>;
 }
 
-function judge(
-  objects: ObjectIndex,
-  checkCertificate: (secret: Secret) => CertificateOutcome,
-  cluster: ClusterState | undefined,
-): Judged {
+function judge(objects: ObjectIndex, check: CheckCertificate, cluster: ClusterState | undefined): Judged {
   const options = makePlaneOptions();
   const site = cluster === undefined ? "machine" : "cluster";
   const classes = judgeClasses(objects, site, options);
-  const gateways = judgeGateways(objects, classes, { site, options, checkCertificate });
+  const gateways = judgeGateways(objects, classes, { site, options, checkCertificate: check });
   const parents = makeParents(objects, gateways);
   const { values, routes } = translateRoutes(objects, parents);
   const zones = translateZones(objects);
-  const fronts = cluster === undefined ? [] : frontsOf(gateways);
+  const fronts = cluster === undefined ? [] : frontsOf(objects, gateways);
   const ports = cluster === undefined ? NO_PORTS : allocate(objects, fronts, cluster);
   const placements = cluster === undefined ? placeOnMachine(gateways) : placeInCluster(gateways, ports.all);
   const dataPlanes = translateDataPlanes(classes, gateways, options);
   for (const [key, value] of [...translatePorts(placements), ...zones.entries, ...dataPlanes]) values.set(key, value);
-  for (const [key, value] of translateCertificates(objects, gateways, checkCertificate)) values.set(key, value);
+  for (const [key, value] of translateCertificates(objects, gateways, check)) values.set(key, value);
   return {
     values,
     verdicts: [
