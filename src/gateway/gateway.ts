@@ -15,7 +15,9 @@ import { type Plane, planeOf, type PlaneOptions, type Site } from "./plane.ts";
 export interface JudgedGateway {
   readonly gateway: Gateway;
   readonly plane: Plane;
-  /** Of its DataPlane or its class's, or the defaults. */
+  /** Its own or its class's, undefined for none. */
+  readonly dataPlane: DataPlane | undefined;
+  /** Of its DataPlane, or the defaults. */
   readonly parameters: DataPlane["spec"];
   /** Whether none of it is carried, whatever its listeners are. */
   readonly isRefused: boolean;
@@ -51,9 +53,10 @@ function judgeGateway(
   ports: PortTable,
   gateway: Gateway,
 ): JudgedGateway {
-  const { plane, parameters, refusals: unclear } = judgeParameters(objects, judgedClass, rules, gateway);
+  const { plane, dataPlane, refusals: unclear } = judgeParameters(objects, judgedClass, rules, gateway);
+  const parameters = dataPlane?.spec ?? defaultDataPlane(plane.engine);
   const refusals = [
-    ...unsupportedAddresses(rules.site, parameters, gateway),
+    ...unsupportedAddresses(rules.site, plane, parameters, gateway),
     ...unsupportedFields(gateway),
     ...unclear,
   ];
@@ -68,7 +71,8 @@ function judgeGateway(
     return refusals.length === 0 ? judged : { ...judged, usable: false };
   });
   const accepted = refusals.length === 0 ? judgeListeners(listeners) : condition("Accepted", refusals);
-  return { gateway, plane, parameters, isRefused: refusals.length > 0, conditions: [accepted], listeners };
+  const isRefused = refusals.length > 0;
+  return { gateway, plane, dataPlane, parameters, isRefused, conditions: [accepted], listeners };
 }
 
 /** A Gateway's own DataPlane goes before its class's (GatewayInfrastructure.parametersRef). */
@@ -77,18 +81,16 @@ function judgeParameters(
   judgedClass: JudgedClass,
   { site, options }: GatewayRules,
   { metadata, spec }: Gateway,
-): { readonly plane: Plane; readonly parameters: DataPlane["spec"]; readonly refusals: readonly Refusal[] } {
+): Pick<JudgedGateway, "plane" | "dataPlane"> & { readonly refusals: readonly Refusal[] } {
   const ref = spec.infrastructure?.parametersRef;
   const own = findParameters(objects, ref && { ...ref, namespace: metadata.namespace });
-  const dataPlane = typeof own === "object" ? own : judgedClass.dataPlane;
-  const parameters = dataPlane?.spec ?? defaultDataPlane(judgedClass.engine);
   if (typeof own !== "object") {
     const refusals = own === undefined ? [] : [{ reason: "InvalidParameters", message: own }];
-    return { plane: judgedClass.plane, parameters, refusals };
+    return { plane: judgedClass.plane, dataPlane: judgedClass.dataPlane, refusals };
   }
   const plane = planeOf(site, own.spec.engine, own);
   const others = options.claim(plane, own, `Gateway ${keyOf(metadata)}`);
-  return { plane, parameters, refusals: others === undefined ? [] : [others] };
+  return { plane, dataPlane: own, refusals: others === undefined ? [] : [others] };
 }
 
 /** Accepted as long as one listener is; the reason tells when others are not. */
@@ -103,9 +105,15 @@ function judgeListeners(listeners: readonly JudgedListener[]): Condition {
 }
 
 /** On a machine sockets are bound to the addresses; in a cluster a load balancer may be asked for one. */
-function unsupportedAddresses(site: Site, { service }: DataPlane["spec"], { spec }: Gateway): Refusal[] {
+function unsupportedAddresses(
+  site: Site,
+  { ports }: Plane,
+  { service }: DataPlane["spec"],
+  { spec }: Gateway,
+): Refusal[] {
   const asked = spec.addresses?.length ?? 0;
-  if (site === "cluster" && asked > 0 && (asked > 1 || service.type !== "LoadBalancer")) {
+  const canAsk = service.type === "LoadBalancer" && ports === "own";
+  if (site === "cluster" && asked > (canAsk ? 1 : 0)) {
     const message = "addresses: one can be asked for, of a Service of type LoadBalancer";
     return [{ reason: "UnsupportedAddress", message }];
   }

@@ -1,4 +1,5 @@
 import type { Entry } from "#src/config/model.ts";
+import type { Refusal } from "./condition.ts";
 
 /** What is known of one pod of a data plane: from the API server, and from the config stream that it is connected to. */
 export interface PodObservation {
@@ -24,4 +25,28 @@ export interface PodObservation {
   readonly refusal: (entry: Entry) => string | undefined;
   /** Whether all its processes listen at the port of a port entry; undefined as long as it is not connected. */
   readonly isBound: (key: string) => boolean | undefined;
+}
+
+/** That a plane is given something: an entry in its present version. */
+export interface Carried {
+  /** Plane.id. */
+  readonly plane: string;
+  readonly entry: Entry;
+}
+
+/** Of Gateway.status.addresses. */
+export interface GatewayAddress {
+  readonly type: "IPAddress" | "Hostname";
+  readonly value: string;
+}
+
+/** What has become of the configuration, for the status of objects. */
+export interface StatusFacts {
+  readonly pods: readonly PodObservation[];
+  /** What an object is carried as: by `KIND NAMESPACE/NAME`, of a listener `Gateway NAMESPACE/NAME/SECTION`. */
+  readonly carried: ReadonlyMap<string, readonly Carried[]>;
+  /** Where a Gateway (`Gateway NAMESPACE/NAME`) or all Ingresses (`Ingress`) are reached, or why nowhere. */
+  readonly addresses: ReadonlyMap<string, readonly GatewayAddress[] | Refusal>;
+  /** When this version of an entry was published, in milliseconds since 1970. */
+  readonly publishedAt: (entry: Entry) => number;
 }

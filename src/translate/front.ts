@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import type { DataPlane } from "#src/resource/data-plane.ts";
 import type { JudgedGateway } from "#src/gateway/gateway.ts";
 import { compareText, keyOf, type ObjectIndex } from "#src/gateway/object-index.ts";
+import type { GatewayAddress } from "#src/gateway/observed.ts";
 import type { Plane } from "#src/gateway/plane.ts";
 import type { Service } from "#src/resource/service.ts";
 import type { PortRequest, Transport } from "./allocation.ts";
@@ -29,13 +30,7 @@ export interface Front {
   /** Whether a Service of this name is somebody else's: then nothing is made. */
   readonly isTaken: boolean;
   /** Where the Service is reached, by its own status; none as long as it is not known. */
-  readonly addresses: readonly FrontAddress[];
-}
-
-/** Of Gateway.status.addresses and IngressLoadBalancerIngress. */
-export interface FrontAddress {
-  readonly type: "IPAddress" | "Hostname";
-  readonly value: string;
+  readonly addresses: readonly GatewayAddress[];
 }
 
 export interface FrontPort {
@@ -82,9 +77,9 @@ export function serviceFacts(service: Service | undefined, owner: string): Pick<
 }
 
 /** Of a Service, as others reach it. A NodePort's are its nodes', which it does not know. */
-export function addressesOf({ spec, status }: Service): FrontAddress[] {
+export function addressesOf({ spec, status }: Service): GatewayAddress[] {
   if (spec.type === "LoadBalancer") {
-    return (status?.loadBalancer?.ingress ?? []).flatMap(({ ip, hostname }): FrontAddress[] => {
+    return (status?.loadBalancer?.ingress ?? []).flatMap(({ ip, hostname }): GatewayAddress[] => {
       if (ip !== undefined && ip !== "") return [{ type: "IPAddress", value: ip }];
       return hostname === undefined || hostname === "" ? [] : [{ type: "Hostname", value: hostname }];
     });

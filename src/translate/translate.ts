@@ -9,7 +9,7 @@ import { type JudgedGateway, judgeGateways } from "#src/gateway/gateway.ts";
 import { type JudgedClass, judgeClasses } from "#src/gateway/gateway-class.ts";
 import { judgeHttpRoute } from "#src/gateway/http-route.ts";
 import { judgeL4Routes } from "#src/gateway/l4-route.ts";
-import { compareText, indexObjects, type ObjectIndex } from "#src/gateway/object-index.ts";
+import { compareText, indexObjects, keyOf, type ObjectIndex } from "#src/gateway/object-index.ts";
 import { makePlaneOptions, type PlaneOptions } from "#src/gateway/plane.ts";
 import { type Resource, resourceName } from "#src/resource/resource.ts";
 import type { Secret } from "#src/resource/secret.ts";
@@ -42,6 +42,8 @@ export interface Translation {
   readonly fronts: readonly Front[];
   /** Ports of the planes' pods in a cluster: to be handed to the next translation. */
   readonly allocations: readonly Allocation[];
+  /** Planes (Plane.id) that DataPlanes (`NAMESPACE/NAME`) configure. */
+  readonly dataPlanes: ReadonlyMap<string, readonly string[]>;
   /** When the same objects mean something else, in milliseconds since 1970. */
   readonly wakeAt: number | undefined;
 }
@@ -124,8 +126,24 @@ function judge(objects: ObjectIndex, check: CheckCertificate, cluster: ClusterSt
     faults: [...missingClasses(objects), ...routes.flatMap(missingParents), ...ports.refused.map(noPort)],
     fronts,
     allocations: ports.all,
+    dataPlanes: configuredPlanes([...classes.filter(({ accepted }) => accepted), ...gateways.filter(isServed)]),
     wakeAt: ports.wakeAt,
   };
+}
+
+const isServed = ({ isRefused }: JudgedGateway): boolean => !isRefused;
+
+function configuredPlanes(
+  judged: readonly Pick<JudgedGateway, "plane" | "dataPlane">[],
+): Map<string, readonly string[]> {
+  const planes = new Map<string, string[]>();
+  for (const { plane, dataPlane } of judged) {
+    if (dataPlane === undefined) continue;
+    const key = keyOf(dataPlane.metadata);
+    const known = planes.get(key) ?? [];
+    if (!known.includes(plane.id)) planes.set(key, [...known, plane.id]);
+  }
+  return planes;
 }
 
 const NO_PORTS: Allocations = { all: [], refused: [], wakeAt: undefined };
@@ -187,7 +205,7 @@ function translateDataPlanes(
 ): Map<string, EntryValue> {
   const planes = [
     ...classes.filter(({ accepted }) => accepted).map(({ plane }) => plane),
-    ...gateways.filter(({ isRefused }) => !isRefused).map(({ plane }) => plane),
+    ...gateways.filter(isServed).map(({ plane }) => plane),
   ];
   return new Map(planes.map((plane) => [`dataplane/${plane.id}`, translateDataPlane(options.specOf(plane))]));
 }
