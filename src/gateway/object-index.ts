@@ -37,7 +37,7 @@ const SERVICE_NAME = "kubernetes.io/service-name";
 const NAMESPACE_NAME = "kubernetes.io/metadata.name";
 
 /** Orders objects as Gateway API breaks ties: the older first (unknown age last), then by namespace and name. */
-function compareAge(a: { readonly metadata: ObjectMeta }, b: { readonly metadata: ObjectMeta }): number {
+export function compareAge(a: { readonly metadata: ObjectMeta }, b: { readonly metadata: ObjectMeta }): number {
   const [first, second] = [a.metadata, b.metadata];
   if (first.creationTimestamp !== second.creationTimestamp) {
     if (first.creationTimestamp === "") return 1;

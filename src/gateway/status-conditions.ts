@@ -19,6 +19,7 @@ const OWN = new Set([
   "Conflicted",
   "OverlappingTLSConfig",
   "PartiallyInvalid",
+  "Degraded",
   "fairway.dev/Programmed",
 ]);
 /** metav1.Condition's own limit. */

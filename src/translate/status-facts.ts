@@ -59,9 +59,11 @@ function namesOf({ key, value }: Entry): string[] {
         key.replace("zone/", "Zone "),
         ...value.backends.filter(({ id }) => id !== "").map(({ id }) => `Backend ${id}`),
       ];
-    default:
-      return [];
+    case "certificate":
+    case "dataPlane":
+      break;
   }
+  return [];
 }
 
 /** See StatusFacts.addresses. A NodePort and host ports are reached at the nodes of the plane's ready pods. */

@@ -7,23 +7,27 @@ import { type CertificateOutcome, type CheckCertificate, checkCertificate } from
 import type { Verdict } from "#src/gateway/condition.ts";
 import { type JudgedGateway, judgeGateways } from "#src/gateway/gateway.ts";
 import { type JudgedClass, judgeClasses } from "#src/gateway/gateway-class.ts";
-import { judgeHttpRoute } from "#src/gateway/http-route.ts";
+import { type JudgedHttpRoute, judgeHttpRoute } from "#src/gateway/http-route.ts";
 import { judgeL4Routes } from "#src/gateway/l4-route.ts";
 import { compareText, indexObjects, keyOf, type ObjectIndex } from "#src/gateway/object-index.ts";
 import { makePlaneOptions, type PlaneOptions } from "#src/gateway/plane.ts";
 import { type Resource, resourceName } from "#src/resource/resource.ts";
 import type { Secret } from "#src/resource/secret.ts";
+import type { ZoneText } from "#src/resource/zone-text.ts";
+import type { Zone } from "#src/resource/zone.ts";
 import { type Allocation, type Allocations, allocatePorts, portKey, type PortRequest } from "./allocation.ts";
 import { translateBackend } from "./backend.ts";
 import { translateDataPlane } from "./data-plane.ts";
+import { type OwnNames, ownNamesOf } from "./derived-records.ts";
 import { type Front, frontsOf, requestsOf } from "./front.ts";
 import { translateHttpRoute } from "./http-route.ts";
 import { translateL4Route } from "./l4-route.ts";
+import { claimNames } from "./name-claim.ts";
 import { readAllocations } from "./own-slice.ts";
 import { certificateKey, placeInCluster, placeOnMachine, translatePorts } from "./port.ts";
 import { makeMembership } from "./plane-entries.ts";
 import { gatewayVerdicts, type JudgedRoute, ownVerdicts, routeVerdicts } from "./verdicts.ts";
-import { translateZones } from "./zone.ts";
+import { translateZones, type ZoneSources } from "./zone.ts";
 
 /** What a set of objects means. */
 export interface Translation {
@@ -74,6 +78,11 @@ export type Translate = (resources: Iterable<Resource>, cluster?: ClusterState) 
  */
 export function makeTranslate(): Translate {
   const checked = new WeakMap<Secret, CertificateOutcome>();
+  const named = new WeakMap<Zone, OwnNames | undefined>();
+  const ownNames = (zone: Zone, text: ZoneText): OwnNames | undefined => {
+    if (!named.has(zone)) named.set(zone, ownNamesOf(text));
+    return named.get(zone);
+  };
   const membership = makeMembership();
   let entries = new Map<string, Entry>();
   const check = (secret: Secret): CertificateOutcome => {
@@ -82,7 +91,7 @@ export function makeTranslate(): Translate {
     return known;
   };
   return (resources, cluster) => {
-    const { values, verdicts, ...rest } = judge(indexObjects(resources), check, cluster);
+    const { values, verdicts, ...rest } = judge(indexObjects(resources), { check, ownNames }, cluster);
     keepClosing(values, rest.allocations, entries);
     const inOrder = [...values].toSorted(([a], [b]) => compareText(a, b));
     const next = membership.assign(
@@ -100,16 +109,22 @@ interface Judged extends Omit<Translation, "entries" | "planesOf"> {
   readonly values: Map<string, EntryValue>;
 }
 
-function judge(objects: ObjectIndex, check: CheckCertificate, cluster: ClusterState | undefined): Judged {
+/** What is dear to do again. */
+interface Remembered {
+  readonly check: CheckCertificate;
+  readonly ownNames: ZoneSources["ownNames"];
+}
+
+function judge(objects: ObjectIndex, { check, ownNames }: Remembered, cluster: ClusterState | undefined): Judged {
   const options = makePlaneOptions();
   const site = cluster === undefined ? "machine" : "cluster";
   const classes = judgeClasses(objects, site, options);
   const gateways = judgeGateways(objects, classes, { site, options, checkCertificate: check });
   const parents = makeParents(objects, gateways);
-  const { values, routes } = translateRoutes(objects, parents);
-  const zones = translateZones(objects);
-  const fronts = cluster === undefined ? [] : frontsOf(objects, gateways);
-  const ports = cluster === undefined ? NO_PORTS : allocate(objects, fronts, cluster);
+  const { values, http, routes } = translateRoutes(objects, parents);
+  const fronts = cluster && frontsOf(objects, gateways);
+  const zones = translateZones(objects, { claims: claimNames(objects, gateways, http, fronts), ownNames });
+  const ports = cluster && fronts ? allocate(objects, fronts, cluster) : NO_PORTS;
   const placements = cluster === undefined ? placeOnMachine(gateways) : placeInCluster(gateways, ports.all);
   const dataPlanes = translateDataPlanes(classes, gateways, options);
   for (const [key, value] of [...translatePorts(placements), ...zones.entries, ...dataPlanes]) values.set(key, value);
@@ -124,7 +139,7 @@ function judge(objects: ObjectIndex, check: CheckCertificate, cluster: ClusterSt
       ...ownVerdicts(objects),
     ],
     faults: [...missingClasses(objects), ...routes.flatMap(missingParents), ...ports.refused.map(noPort)],
-    fronts,
+    fronts: fronts ?? [],
     allocations: ports.all,
     dataPlanes: configuredPlanes([...classes.filter(({ accepted }) => accepted), ...gateways.filter(isServed)]),
     wakeAt: ports.wakeAt,
@@ -180,7 +195,7 @@ function keepClosing(
 function translateRoutes(
   objects: ObjectIndex,
   parents: Parents,
-): { values: Map<string, EntryValue>; routes: JudgedRoute[] } {
+): { values: Map<string, EntryValue>; http: JudgedHttpRoute[]; routes: JudgedRoute[] } {
   const values = new Map<string, EntryValue>();
   const targets = new Map<string, BackendTarget>();
   const http = objects.httpRoutes.map((route) => judgeHttpRoute(parents, route));
@@ -194,7 +209,7 @@ function translateRoutes(
     if (value !== undefined) values.set(`${value.protocol.toLowerCase()}route/${value.id}`, value);
   }
   for (const [key, target] of targets) values.set(key, translateBackend(target));
-  return { values, routes: [...http, ...l4] };
+  return { values, http, routes: [...http, ...l4] };
 }
 
 /** The options of each data plane that an accepted class or a Gateway of one is for. */
