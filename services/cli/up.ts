@@ -9,6 +9,7 @@ import { checkRequirements } from "#src/process/requirements.ts";
 import { PROGRAM_EXTENSION } from "#src/process/program-file.ts";
 import { handleSignals } from "#src/process/stop-signals.ts";
 import { type SupervisedService, Supervisor } from "#src/process/supervisor.ts";
+import { DEFAULT_INGRESS_PORTS } from "#src/translate/translate.ts";
 import { describeChange, describeEnd, newFaults } from "./change-line.ts";
 import { type Configuration, WatchedConfiguration } from "./configuration.ts";
 import { DEMO_DIRECTORY, DemoOrigins, writeDemoSecret } from "./demo.ts";
@@ -17,6 +18,8 @@ import { takeTour } from "./tour.ts";
 
 /** Each is the data plane of its name. */
 const SERVICES = ["dns", "resolver", "edge", "balancer"] as const;
+
+const INGRESS_PORT = { type: "integer", min: 1, max: 65_535 } as const;
 
 const DEMO_STUB = "demo.test=127.0.0.1@10053";
 
@@ -40,6 +43,12 @@ export const up = defineCommand({
       help: "Data processes of each service; 0 is one per core.",
     },
     bind: { type: "list", default: ["127.0.0.1", "::1"], help: "IP addresses to listen at." },
+    ingressHttpPort: { ...INGRESS_PORT, default: DEFAULT_INGRESS_PORTS.http, help: "Port of Ingresses." },
+    ingressHttpsPort: {
+      ...INGRESS_PORT,
+      default: DEFAULT_INGRESS_PORTS.https,
+      help: "Port of Ingresses for TLS.",
+    },
     stub: { type: "list", default: [], help: "Zones that the resolver asks at fixed servers: ZONE=ADDRESS@PORT." },
     rootHints: {
       type: "string",
@@ -80,7 +89,9 @@ export const up = defineCommand({
     const startedAt = performance.now();
     // The services load while the configuration is read.
     const started = supervisor.start();
-    using configuration = new WatchedConfiguration(directories, (next) => publisher.publish(next));
+    using configuration = new WatchedConfiguration(directories, (next) => publisher.publish(next), {
+      ingressPorts: { http: options.ingressHttpPort, https: options.ingressHttpsPort },
+    });
     planesOf = configuration.current.planesOf;
     using _signals = handleSignals({ stop: () => stop.resolve(), reload: () => configuration.reload() });
     publisher.start(configuration.current);

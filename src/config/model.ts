@@ -37,10 +37,10 @@ export interface ListenerConfig {
   readonly certificates: readonly string[];
 }
 
-/** Key `httproute/NAMESPACE/NAME`. */
+/** Key `httproute/NAMESPACE/NAME`, or `ingress/NAMESPACE/NAME/HOST` for one host of an Ingress (`*` is every host). */
 export interface HttpRouteConfig {
   readonly kind: "httpRoute";
-  /** `NAMESPACE/NAME`, the metrics' `route` label. */
+  /** `NAMESPACE/NAME`, or `NAMESPACE/NAME/HOST` of an Ingress: the metrics' `route` label. */
   readonly id: string;
   /** RFC 3339 creation time, "" when unknown: Gateway API's tie-break before the name. */
   readonly createdAt: string;

@@ -3,7 +3,7 @@ import { type DataPlane, defaultDataPlane } from "#src/resource/data-plane.ts";
 import type { Gateway } from "#src/resource/gateway.ts";
 import type { CheckCertificate } from "./certificate.ts";
 import { condition, type Condition, type Refusal } from "./condition.ts";
-import { findConflicts, makePortTable, placeOf, type PortTable } from "./conflict.ts";
+import { findConflicts, placeOf, type PortTable } from "./conflict.ts";
 import type { JudgedClass } from "./gateway-class.ts";
 import { judgeListener, type JudgedListener } from "./listener.ts";
 import { keyOf, type ObjectIndex } from "./object-index.ts";
@@ -14,6 +14,8 @@ import { type Plane, planeOf, type PlaneOptions, type Site } from "./plane.ts";
 /** A Gateway of one of our classes. */
 export interface JudgedGateway {
   readonly gateway: Gateway;
+  /** Who has its ports in a cluster: `Gateway NAMESPACE/NAME`. */
+  readonly owner: string;
   readonly plane: Plane;
   /** Its own or its class's, undefined for none. */
   readonly dataPlane: DataPlane | undefined;
@@ -28,6 +30,7 @@ export interface JudgedGateway {
 export interface GatewayRules {
   readonly site: Site;
   readonly options: PlaneOptions;
+  readonly ports: PortTable;
   readonly checkCertificate: CheckCertificate;
 }
 
@@ -38,10 +41,9 @@ export function judgeGateways(
   rules: GatewayRules,
 ): JudgedGateway[] {
   const ours = new Map(classes.filter(({ accepted }) => accepted).map((judged) => [judged.name, judged]));
-  const ports = makePortTable();
   const judged = objects.gateways.flatMap((gateway) => {
     const judgedClass = ours.get(gateway.spec.gatewayClassName);
-    return judgedClass === undefined ? [] : [judgeGateway(objects, judgedClass, rules, ports, gateway)];
+    return judgedClass === undefined ? [] : [judgeGateway(objects, judgedClass, rules, gateway)];
   });
   return withOverlaps(judged);
 }
@@ -50,7 +52,6 @@ function judgeGateway(
   objects: ObjectIndex,
   judgedClass: JudgedClass,
   rules: GatewayRules,
-  ports: PortTable,
   gateway: Gateway,
 ): JudgedGateway {
   const { plane, dataPlane, refusals: unclear } = judgeParameters(objects, judgedClass, rules, gateway);
@@ -65,14 +66,23 @@ function judgeGateway(
     const within = conflicts.get(listener.name);
     const free = refusals.length === 0 && within === undefined;
     const place = placeOf(plane, gateway, listener);
-    const across = free ? ports.claim(place, gateway, listener) : undefined;
+    const across = free ? rules.ports.claim(place, gateway, listener) : undefined;
     const conflict = { within, across };
     const judged = judgeListener(objects, rules.checkCertificate, plane.engine, place, gateway, listener, conflict);
     return refusals.length === 0 ? judged : { ...judged, usable: false };
   });
   const accepted = refusals.length === 0 ? judgeListeners(listeners) : condition("Accepted", refusals);
   const isRefused = refusals.length > 0;
-  return { gateway, plane, dataPlane, parameters, isRefused, conditions: [accepted], listeners };
+  return {
+    gateway,
+    owner: `Gateway ${keyOf(gateway.metadata)}`,
+    plane,
+    dataPlane,
+    parameters,
+    isRefused,
+    conditions: [accepted],
+    listeners,
+  };
 }
 
 /** A Gateway's own DataPlane goes before its class's (GatewayInfrastructure.parametersRef). */

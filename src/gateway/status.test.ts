@@ -362,3 +362,16 @@ for (const [what, known, verdict, whole, listeners] of GATEWAYS) {
     assert.deepEqual(status([verdict], known, [current("Gateway", "web", afterwards(patch!))], NOW).patches, []);
   });
 }
+
+test("an Ingress has the addresses of all, and nothing is written as long as there are none", () => {
+  const verdict: Verdict = { kind: "Ingress", namespace: "shop", name: "i", generation: 1, conditions: [ACCEPTED] };
+  const known = facts(
+    [],
+    {},
+    { addresses: new Map([["Ingress", [ADDRESS, { type: "Hostname", value: "lb.example" }]]]) },
+  );
+  const [patch] = status([verdict], known, [current("Ingress", "i")], NOW).patches;
+  assert.deepEqual(patch?.status, { loadBalancer: { ingress: [{ ip: "192.0.2.1" }, { hostname: "lb.example" }] } });
+  assert.deepEqual(status([verdict], known, [current("Ingress", "i", afterwards(patch))], NOW).patches, []);
+  assert.deepEqual(status([verdict], facts([], {}), [current("Ingress", "i", {})], NOW).patches, []);
+});

@@ -103,9 +103,17 @@ function statusOf(writer: Writer, verdict: Verdict, current: CurrentStatus): Nex
       until: undefined,
     };
   }
+  if (verdict.kind === "Ingress") return { status: { loadBalancer: loadBalancerOf(writer.facts) }, until: undefined };
   const { condition, until } = ownProgrammed(writer, verdict);
   const all = [...conditions, condition];
   return { status: { conditions: mergeConditions(all, current.conditions ?? [], generation, writer.now) }, until };
+}
+
+/** Ingress.status.loadBalancer: all of them are reached at one place. */
+function loadBalancerOf({ addresses }: StatusFacts): object {
+  const known = addresses.get("Ingress") ?? [];
+  if ("reason" in known || known.length === 0) return {};
+  return { ingress: known.map(({ type, value }) => (type === "IPAddress" ? { ip: value } : { hostname: value })) };
 }
 
 /** Of a kind of ours. */
@@ -210,7 +218,7 @@ function isAccepted(conditions: readonly Condition[]): boolean {
 function isWritten(next: Readonly<Record<string, unknown>>, current: CurrentStatus | undefined): boolean {
   const known: Readonly<Record<string, unknown>> = { ...current };
   return Object.entries(next).every(([field, value]) =>
-    isDeepStrictEqual(known[field] ?? (Array.isArray(value) ? [] : undefined), value),
+    isDeepStrictEqual(known[field] ?? (Array.isArray(value) ? [] : {}), value),
   );
 }
 

@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import type { DataPlane } from "#src/resource/data-plane.ts";
 import type { JudgedGateway } from "#src/gateway/gateway.ts";
-import { compareText, keyOf, type ObjectIndex } from "#src/gateway/object-index.ts";
+import { compareText, type ObjectIndex } from "#src/gateway/object-index.ts";
 import type { GatewayAddress } from "#src/gateway/observed.ts";
 import type { Plane } from "#src/gateway/plane.ts";
 import type { Service } from "#src/resource/service.ts";
@@ -45,11 +45,10 @@ export interface FrontPort {
 /** Gateways that are accepted; a listener that cannot be carried for now keeps its port of the Service. */
 export function frontsOf(objects: ObjectIndex, gateways: readonly JudgedGateway[]): Front[] {
   return gateways.flatMap((judged): Front[] => {
-    const { gateway, plane, parameters, isRefused } = judged;
+    const { gateway, owner, plane, parameters, isRefused } = judged;
     const ports = portsOf(judged);
     if (isRefused || ports.length === 0) return [];
     const { metadata, spec } = gateway;
-    const owner = ownerOf(judged);
     const name = objectName(`${metadata.name}-${spec.gatewayClassName}`);
     return [
       {
@@ -68,6 +67,31 @@ export function frontsOf(objects: ObjectIndex, gateways: readonly JudgedGateway[
     ];
   });
 }
+
+/** Of all Ingresses together; both of their ports, though HTTPS be carried only with a certificate. */
+export function ingressFronts(objects: ObjectIndex, carriers: readonly JudgedGateway[], home: string): Front[] {
+  return carriers.map(({ owner, plane, parameters, listeners }) => ({
+    owner,
+    gateway: undefined,
+    namespace: home,
+    name: INGRESS_SERVICE,
+    plane,
+    parameters,
+    labels: {},
+    annotations: {},
+    address: "",
+    ports: (["http", "https"] as const).map((appProtocol) => ({
+      transport: "TCP",
+      port: CLUSTER_PORTS[appProtocol],
+      appProtocol,
+      isCarried: listeners.some(({ listener }) => listener.port === CLUSTER_PORTS[appProtocol]),
+    })),
+    ...serviceFacts(objects.services.get(`${home}/${INGRESS_SERVICE}`), owner),
+  }));
+}
+
+const INGRESS_SERVICE = "fairway-ingress";
+export const CLUSTER_PORTS = { http: 80, https: 443 } as const;
 
 /** What the Service that is there says. */
 export function serviceFacts(service: Service | undefined, owner: string): Pick<Front, "isTaken" | "addresses"> {
@@ -95,10 +119,6 @@ export function requestsOf(fronts: readonly Front[]): PortRequest[] {
       .filter(({ isCarried }) => isCarried)
       .map(({ transport, port }) => ({ owner, plane, transport, publicPort: port })),
   );
-}
-
-export function ownerOf({ gateway }: Pick<JudgedGateway, "gateway">): string {
-  return `Gateway ${keyOf(gateway.metadata)}`;
 }
 
 function portsOf({ listeners }: JudgedGateway): FrontPort[] {

@@ -5,7 +5,8 @@ import type { JudgedHttpRoute } from "#src/gateway/http-route.ts";
 import { compareAge, keyOf, type ObjectIndex } from "#src/gateway/object-index.ts";
 import type { GatewayAddress } from "#src/gateway/observed.ts";
 import type { ObjectMeta } from "#src/resource/metadata.ts";
-import { addressesOf, type Front, ownerOf } from "./front.ts";
+import { addressesOf, type Front } from "./front.ts";
+import type { CarriedIngresses } from "./ingress.ts";
 
 export interface NameClaim {
   /** Lower case, without a final dot; may begin with `*.`. */
@@ -20,14 +21,18 @@ export interface NameClaim {
 /** Host names of a Service, separated by commas; the second is external-dns's. */
 const HOSTNAMES = ["fairway.dev/hostname", "external-dns.alpha.kubernetes.io/hostname"];
 
+export interface NameSources {
+  readonly gateways: readonly JudgedGateway[];
+  readonly routes: readonly JudgedHttpRoute[];
+  /** Of all Ingresses, and their hosts as routes. */
+  readonly ingresses: CarriedIngresses;
+  /** Undefined on a machine. */
+  readonly fronts: readonly Front[] | undefined;
+}
+
 /** The oldest first. */
-export function claimNames(
-  objects: ObjectIndex,
-  gateways: readonly JudgedGateway[],
-  routes: readonly JudgedHttpRoute[],
-  fronts: readonly Front[] | undefined,
-): NameClaim[] {
-  const addresses = gatewayAddresses(gateways, fronts);
+export function claimNames(objects: ObjectIndex, { gateways, routes, ingresses, fronts }: NameSources): NameClaim[] {
+  const addresses = gatewayAddresses([...gateways, ...ingresses.carriers], fronts);
   const claims = [
     ...gateways.flatMap(({ gateway: { metadata }, listeners }) =>
       listeners
@@ -40,6 +45,7 @@ export function claimNames(
         })),
     ),
     ...routes.flatMap((route) => claimsOfRoute(route, addresses)),
+    ...ingresses.routes.flatMap((route) => claimsOfIngress(route, addresses)),
     ...[...objects.services.values()].flatMap((service) =>
       service.spec.type !== "LoadBalancer"
         ? []
@@ -86,7 +92,7 @@ function gatewayAddresses(
     gateways.map((judged) => {
       const named = (judged.gateway.spec.addresses ?? []).flatMap(({ value }) => value ?? []);
       const own = named.map((value): GatewayAddress => ({ type: "IPAddress", value }));
-      return [keyOf(judged.gateway.metadata), byOwner === undefined ? own : (byOwner.get(ownerOf(judged)) ?? [])];
+      return [keyOf(judged.gateway.metadata), byOwner === undefined ? own : (byOwner.get(judged.owner) ?? [])];
     }),
   );
 }
@@ -106,6 +112,17 @@ function claimsOfRoute(
     }
   }
   return Array.from(names, ([name, all]) => ({ name, addresses: all, kind: "HTTPRoute", metadata: route.metadata }));
+}
+
+/** Its route is named `NAMESPACE/NAME/HOST`. At a listener of HTTPS with a pattern it has a name of its own, too. */
+function claimsOfIngress(
+  route: JudgedHttpRoute,
+  addresses: ReadonlyMap<string, readonly GatewayAddress[]>,
+): NameClaim[] {
+  return claimsOfRoute(route, addresses).map((claim) => {
+    const { metadata } = claim;
+    return { ...claim, kind: "Ingress", metadata: { ...metadata, name: metadata.name.split("/")[0]! } };
+  });
 }
 
 function hostnamesOf({ annotations }: ObjectMeta): string[] {

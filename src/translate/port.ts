@@ -39,12 +39,12 @@ export function placeInCluster(gateways: readonly JudgedGateway[], allocations: 
     allocations.filter(({ state }) => state === "current" || state === "superseded"),
     ({ owner, transport, publicPort }) => `${owner} ${transport} ${publicPort}`,
   );
-  return gateways.flatMap(({ gateway, listeners }) =>
+  return gateways.flatMap(({ owner, listeners }) =>
     listeners
       .filter(({ usable }) => usable)
       .flatMap((listener) => {
         const { port, protocol } = listener.listener;
-        const found = places.get(`Gateway ${keyOf(gateway.metadata)} ${transportOf({ protocol })} ${port}`) ?? [];
+        const found = places.get(`${owner} ${transportOf({ protocol })} ${port}`) ?? [];
         return found.map((place) => ({ listener, plane: place.plane, port: place.port, addresses: [] }));
       }),
   );

@@ -5,12 +5,14 @@ import { makeParents, type Parents } from "#src/gateway/attachment.ts";
 import type { BackendTarget } from "#src/gateway/backend-ref.ts";
 import { type CertificateOutcome, type CheckCertificate, checkCertificate } from "#src/gateway/certificate.ts";
 import type { Verdict } from "#src/gateway/condition.ts";
+import { makePortTable } from "#src/gateway/conflict.ts";
+import { judgeIngresses } from "#src/gateway/ingress.ts";
 import { type JudgedGateway, judgeGateways } from "#src/gateway/gateway.ts";
 import { type JudgedClass, judgeClasses } from "#src/gateway/gateway-class.ts";
 import { type JudgedHttpRoute, judgeHttpRoute } from "#src/gateway/http-route.ts";
 import { judgeL4Routes } from "#src/gateway/l4-route.ts";
 import { compareText, indexObjects, keyOf, type ObjectIndex } from "#src/gateway/object-index.ts";
-import { makePlaneOptions, type PlaneOptions } from "#src/gateway/plane.ts";
+import { makePlaneOptions, planeOf, type PlaneOptions } from "#src/gateway/plane.ts";
 import { type Resource, resourceName } from "#src/resource/resource.ts";
 import type { Secret } from "#src/resource/secret.ts";
 import type { ZoneText } from "#src/resource/zone-text.ts";
@@ -19,8 +21,9 @@ import { type Allocation, type Allocations, allocatePorts, portKey, type PortReq
 import { translateBackend } from "./backend.ts";
 import { translateDataPlane } from "./data-plane.ts";
 import { type OwnNames, ownNamesOf } from "./derived-records.ts";
-import { type Front, frontsOf, requestsOf } from "./front.ts";
+import { CLUSTER_PORTS, type Front, frontsOf, ingressFronts, requestsOf } from "./front.ts";
 import { translateHttpRoute } from "./http-route.ts";
+import { carryIngresses, type IngressPorts } from "./ingress.ts";
 import { translateL4Route } from "./l4-route.ts";
 import { claimNames } from "./name-claim.ts";
 import { readAllocations } from "./own-slice.ts";
@@ -62,6 +65,13 @@ export interface ClusterState {
   readonly allocations: readonly Allocation[];
 }
 
+export interface TranslateOptions {
+  /** Where Ingresses are served on a machine; in a cluster their Service has 80 and 443. */
+  readonly ingressPorts?: IngressPorts;
+}
+
+export const DEFAULT_INGRESS_PORTS: IngressPorts = { http: 8090, https: 8493 };
+
 export interface TranslationFault {
   /** `HTTPRoute shop/cart`. */
   readonly object: string;
@@ -76,7 +86,7 @@ export type Translate = (resources: Iterable<Resource>, cluster?: ClusterState) 
  * Makes a translator: a function of the objects alone, that remembers only what is dear to do again (certificates'
  * checks by Secret, entries' versions by value).
  */
-export function makeTranslate(): Translate {
+export function makeTranslate({ ingressPorts = DEFAULT_INGRESS_PORTS }: TranslateOptions = {}): Translate {
   const checked = new WeakMap<Secret, CertificateOutcome>();
   const named = new WeakMap<Zone, OwnNames | undefined>();
   const ownNames = (zone: Zone, text: ZoneText): OwnNames | undefined => {
@@ -91,7 +101,7 @@ export function makeTranslate(): Translate {
     return known;
   };
   return (resources, cluster) => {
-    const { values, verdicts, ...rest } = judge(indexObjects(resources), { check, ownNames }, cluster);
+    const { values, verdicts, ...rest } = judge(indexObjects(resources), { check, ownNames, ingressPorts }, cluster);
     keepClosing(values, rest.allocations, entries);
     const inOrder = [...values].toSorted(([a], [b]) => compareText(a, b));
     const next = membership.assign(
@@ -109,32 +119,49 @@ interface Judged extends Omit<Translation, "entries" | "planesOf"> {
   readonly values: Map<string, EntryValue>;
 }
 
-/** What is dear to do again. */
+/** What does not change from one translation to the next, or is dear to do again. */
 interface Remembered {
+  readonly ingressPorts: IngressPorts;
   readonly check: CheckCertificate;
   readonly ownNames: ZoneSources["ownNames"];
 }
 
-function judge(objects: ObjectIndex, { check, ownNames }: Remembered, cluster: ClusterState | undefined): Judged {
+function judge(objects: ObjectIndex, remembered: Remembered, cluster: ClusterState | undefined): Judged {
+  const { check, ownNames, ingressPorts } = remembered;
   const options = makePlaneOptions();
   const site = cluster === undefined ? "machine" : "cluster";
   const classes = judgeClasses(objects, site, options);
-  const gateways = judgeGateways(objects, classes, { site, options, checkCertificate: check });
+  const table = makePortTable();
+  const gateways = judgeGateways(objects, classes, { site, options, ports: table, checkCertificate: check });
+  const plane = planeOf(site, "balancer", undefined);
+  const ingresses = carryIngresses(judgeIngresses(objects, check), {
+    ports: cluster === undefined ? ingressPorts : CLUSTER_PORTS,
+    plane,
+    parameters: options.specOf(plane),
+    home: cluster?.home ?? "default",
+    table,
+  });
+  const carriers = [...gateways, ...ingresses.carriers];
   const parents = makeParents(objects, gateways);
-  const { values, http, routes } = translateRoutes(objects, parents);
-  const fronts = cluster && frontsOf(objects, gateways);
-  const zones = translateZones(objects, { claims: claimNames(objects, gateways, http, fronts), ownNames });
+  const { values, http, routes } = translateRoutes(objects, parents, ingresses.routes);
+  const fronts = cluster && [
+    ...frontsOf(objects, gateways),
+    ...ingressFronts(objects, ingresses.carriers, cluster.home),
+  ];
+  const claims = claimNames(objects, { gateways, routes: http, ingresses, fronts });
+  const zones = translateZones(objects, { claims, ownNames });
   const ports = cluster && fronts ? allocate(objects, fronts, cluster) : NO_PORTS;
-  const placements = cluster === undefined ? placeOnMachine(gateways) : placeInCluster(gateways, ports.all);
-  const dataPlanes = translateDataPlanes(classes, gateways, options);
+  const placements = cluster === undefined ? placeOnMachine(carriers) : placeInCluster(carriers, ports.all);
+  const dataPlanes = translateDataPlanes(classes, carriers, options);
   for (const [key, value] of [...translatePorts(placements), ...zones.entries, ...dataPlanes]) values.set(key, value);
-  for (const [key, value] of translateCertificates(objects, gateways, check)) values.set(key, value);
+  for (const [key, value] of translateCertificates(objects, carriers, check)) values.set(key, value);
   return {
     values,
     verdicts: [
       ...classes.map(({ verdict }) => verdict),
       ...gatewayVerdicts(gateways, routes),
       ...routeVerdicts(routes),
+      ...ingresses.verdicts,
       ...zones.verdicts,
       ...ownVerdicts(objects),
     ],
@@ -195,6 +222,7 @@ function keepClosing(
 function translateRoutes(
   objects: ObjectIndex,
   parents: Parents,
+  ofIngresses: readonly JudgedHttpRoute[],
 ): { values: Map<string, EntryValue>; http: JudgedHttpRoute[]; routes: JudgedRoute[] } {
   const values = new Map<string, EntryValue>();
   const targets = new Map<string, BackendTarget>();
@@ -202,6 +230,10 @@ function translateRoutes(
   for (const judged of http) {
     const value = translateHttpRoute(judged, targets);
     if (value !== undefined) values.set(`httproute/${value.id}`, value);
+  }
+  for (const judged of ofIngresses) {
+    const value = translateHttpRoute(judged, targets);
+    if (value !== undefined) values.set(`ingress/${value.id}`, value);
   }
   const l4 = [...judgeL4Routes(parents, objects.tcpRoutes), ...judgeL4Routes(parents, objects.udpRoutes)];
   for (const judged of l4) {
