@@ -13,7 +13,10 @@ const ACKNOWLEDGE_MS = 500;
 
 /** Of the facts what does not change from object to object, looked up once. */
 export interface ProgrammedFacts {
+  /** By plane. */
   readonly ready: ReadonlyMap<string, readonly PodObservation[]>;
+  /** Of those the ones that do not have everything in use. */
+  readonly behind: ReadonlyMap<string, readonly PodObservation[]>;
   readonly publishedAt: StatusFacts["publishedAt"];
 }
 
@@ -22,28 +25,29 @@ export function programmedFacts({ pods, publishedAt }: StatusFacts): ProgrammedF
     pods.filter(({ isReady, isTerminating }) => isReady && !isTerminating),
     ({ plane }) => plane,
   );
-  return { ready, publishedAt };
+  const behind = new Map(Array.from(ready, ([plane, all]) => [plane, all.filter(({ isCurrent }) => !isCurrent)]));
+  return { ready, behind, publishedAt };
 }
 
 /** In use when each plane has a ready pod, and every ready pod has all of it in use. */
 export function programmedOf(
   type: string,
   carried: readonly Carried[],
-  { ready, publishedAt }: ProgrammedFacts,
+  { ready, behind, publishedAt }: ProgrammedFacts,
 ): Programmed {
   let pending: string | undefined;
   let until: number | undefined;
   for (const { plane, entry } of carried) {
-    const pods = ready.get(plane) ?? [];
-    if (pods.length === 0) pending ??= `no pod of data plane ${plane} is ready`;
+    const count = ready.get(plane)?.length ?? 0;
+    if (count === 0) pending ??= `no pod of data plane ${plane} is ready`;
     let missing = 0;
-    for (const pod of pods) {
+    for (const pod of behind.get(plane) ?? []) {
       const refusal = pod.refusal(entry);
       if (refusal !== undefined) return notProgrammed(type, "Invalid", `pod ${pod.name}: ${refusal}`);
       if (!pod.holds(entry)) missing++;
     }
     if (missing === 0) continue;
-    pending ??= `${missing} of ${pods.length} pods of data plane ${plane} do not have it in use yet`;
+    pending ??= `${missing} of ${count} pods of data plane ${plane} do not have it in use yet`;
     until = Math.max(until ?? 0, publishedAt(entry) + ACKNOWLEDGE_MS);
   }
   if (pending !== undefined) return { ...notProgrammed(type, "Pending", pending), until };

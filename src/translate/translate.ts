@@ -8,18 +8,18 @@ import type { Verdict } from "#src/gateway/condition.ts";
 import { makePortTable } from "#src/gateway/conflict.ts";
 import { judgeIngresses } from "#src/gateway/ingress.ts";
 import { type JudgedGateway, judgeGateways } from "#src/gateway/gateway.ts";
-import { type JudgedClass, judgeClasses } from "#src/gateway/gateway-class.ts";
+import { judgeClasses } from "#src/gateway/gateway-class.ts";
 import { type JudgedHttpRoute, judgeHttpRoute } from "#src/gateway/http-route.ts";
 import { judgeL4Routes } from "#src/gateway/l4-route.ts";
-import { compareText, indexObjects, keyOf, type ObjectIndex } from "#src/gateway/object-index.ts";
-import { makePlaneOptions, planeOf, type PlaneOptions } from "#src/gateway/plane.ts";
+import { compareText, indexObjects, type ObjectIndex } from "#src/gateway/object-index.ts";
+import { makePlaneOptions, planeOf } from "#src/gateway/plane.ts";
 import { type Resource, resourceName } from "#src/resource/resource.ts";
 import type { Secret } from "#src/resource/secret.ts";
 import type { ZoneText } from "#src/resource/zone-text.ts";
 import type { Zone } from "#src/resource/zone.ts";
 import { type Allocation, type Allocations, allocatePorts, portKey, type PortRequest } from "./allocation.ts";
 import { translateBackend } from "./backend.ts";
-import { translateDataPlane } from "./data-plane.ts";
+import { configuredPlanes, translateDataPlanes } from "./data-plane.ts";
 import { type OwnNames, ownNamesOf } from "./derived-records.ts";
 import { CLUSTER_PORTS, type Front, frontsOf, ingressFronts, requestsOf } from "./front.ts";
 import { translateHttpRoute } from "./http-route.ts";
@@ -168,24 +168,9 @@ function judge(objects: ObjectIndex, remembered: Remembered, cluster: ClusterSta
     faults: [...missingClasses(objects), ...routes.flatMap(missingParents), ...ports.refused.map(noPort)],
     fronts: fronts ?? [],
     allocations: ports.all,
-    dataPlanes: configuredPlanes([...classes.filter(({ accepted }) => accepted), ...gateways.filter(isServed)]),
+    dataPlanes: configuredPlanes(classes, gateways),
     wakeAt: ports.wakeAt,
   };
-}
-
-const isServed = ({ isRefused }: JudgedGateway): boolean => !isRefused;
-
-function configuredPlanes(
-  judged: readonly Pick<JudgedGateway, "plane" | "dataPlane">[],
-): Map<string, readonly string[]> {
-  const planes = new Map<string, string[]>();
-  for (const { plane, dataPlane } of judged) {
-    if (dataPlane === undefined) continue;
-    const key = keyOf(dataPlane.metadata);
-    const known = planes.get(key) ?? [];
-    if (!known.includes(plane.id)) planes.set(key, [...known, plane.id]);
-  }
-  return planes;
 }
 
 const NO_PORTS: Allocations = { all: [], refused: [], wakeAt: undefined };
@@ -242,19 +227,6 @@ function translateRoutes(
   }
   for (const [key, target] of targets) values.set(key, translateBackend(target));
   return { values, http, routes: [...http, ...l4] };
-}
-
-/** The options of each data plane that an accepted class or a Gateway of one is for. */
-function translateDataPlanes(
-  classes: readonly JudgedClass[],
-  gateways: readonly JudgedGateway[],
-  options: PlaneOptions,
-): Map<string, EntryValue> {
-  const planes = [
-    ...classes.filter(({ accepted }) => accepted).map(({ plane }) => plane),
-    ...gateways.filter(isServed).map(({ plane }) => plane),
-  ];
-  return new Map(planes.map((plane) => [`dataplane/${plane.id}`, translateDataPlane(options.specOf(plane))]));
 }
 
 /** Certificates of listeners that are carried. */

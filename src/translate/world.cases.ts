@@ -44,7 +44,12 @@ export const TEMPLATES = {
     spec: {
       containers: [container("balancer")],
       topologySpreadConstraints: [
-        { maxSkew: 1, topologyKey: "zone", labelSelector: { matchLabels: { shared: "yes" } } },
+        {
+          maxSkew: 1,
+          topologyKey: "zone",
+          whenUnsatisfiable: "ScheduleAnyway",
+          labelSelector: { matchLabels: { shared: "yes" } },
+        },
       ],
     },
   },
@@ -176,6 +181,7 @@ export function observe(pod: TestPod): PodObservation {
     hostAddresses: ["192.0.2.1"],
     isReady,
     isTerminating,
+    isCurrent: false,
     holds: ({ key, version }: Entry) => isConnected && held.get(key) === version,
     refusal: () => undefined,
     isBound: (key) => (isConnected ? bound.has(key) : undefined),
