@@ -139,3 +139,37 @@ test("an Ingress is served at the port that is told, and a Gateway's host name i
     rmSync(directory, { recursive: true });
   }
 });
+
+const SHARED_BACKEND = `
+apiVersion: fairway.dev/v1alpha1
+kind: Backend
+metadata: { name: late }
+spec: { endpoints: [{ address: 127.0.0.1, port: 18081 }] }
+`;
+
+const lateRoute = (gateway: string): string => `
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: late-${gateway} }
+spec:
+  parentRefs: [{ name: ${gateway} }]
+  hostnames: [late.demo.test]
+  rules: [{ backendRefs: [{ group: fairway.dev, kind: Backend, name: late }] }]
+`;
+
+test("a backend that only one service needed reaches the other with the first route there that refers to it", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "fairway-test-"));
+  try {
+    writeFileSync(join(directory, "first.yaml"), `${SHARED_BACKEND}---${lateRoute("balancer")}`);
+    await using up = new Up(["--demo", "-f", directory]);
+    await up.line(/balancer, UDP/);
+    assert.equal((await get("127.0.0.1", 8090, "late.demo.test")).origin, "a");
+    assert.equal((await get("::1", 8080, "late.demo.test")).status, 404);
+    writeFileSync(join(directory, "second.yaml"), lateRoute("edge"));
+    await up.line(/late-edge changed: live in \d+ ms$/);
+    assert.equal((await get("::1", 8080, "late.demo.test")).origin, "a");
+    assert.equal((await get("127.0.0.1", 8090, "late.demo.test")).origin, "a");
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});

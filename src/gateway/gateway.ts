@@ -99,7 +99,9 @@ function judgeParameters(
     return { plane: judgedClass.plane, dataPlane: judgedClass.dataPlane, refusals };
   }
   const plane = planeOf(site, own.spec.engine, own);
-  const others = options.claim(plane, own, `Gateway ${keyOf(metadata)}`);
+  const others = plane.isDedicated
+    ? options.claim(plane, own, `Gateway ${keyOf(metadata)}`)
+    : options.compare(plane, own);
   return { plane, dataPlane: own, refusals: others === undefined ? [] : [others] };
 }
 

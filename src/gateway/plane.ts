@@ -31,6 +31,8 @@ export function planeOf(site: Site, engine: Engine, dataPlane: DataPlane | undef
 export interface PlaneOptions {
   /** Asks for the options of a DataPlane, or says who has others. */
   claim(plane: Plane, dataPlane: DataPlane, claimant: string): Refusal | undefined;
+  /** Says whether a shared plane has other options than a Gateway's own DataPlane: they are not a Gateway's to choose. */
+  compare(plane: Plane, dataPlane: DataPlane): Refusal | undefined;
   /** Of a plane, or the engine's defaults. */
   specOf(plane: Plane): DataPlane["spec"];
 }
@@ -43,6 +45,12 @@ export function makePlaneOptions(): PlaneOptions {
       if (first === undefined) claims.set(id, { spec, claimant });
       if (first === undefined || isDeepStrictEqual(ofProcesses(first.spec), ofProcesses(spec))) return undefined;
       const message = `the ${spec.engine} has the options of ${first.claimant} already, and those of this one are others`;
+      return { reason: "InvalidParameters", message };
+    },
+    compare(plane, { spec }) {
+      const known = claims.get(plane.id)?.spec ?? defaultDataPlane(plane.engine);
+      if (isDeepStrictEqual(ofProcesses(known), ofProcesses(spec))) return undefined;
+      const message = `the ${spec.engine} that all share has other options; a Gateway's own are for mode dedicated in a cluster`;
       return { reason: "InvalidParameters", message };
     },
     specOf: ({ id, engine }) => claims.get(id)?.spec ?? defaultDataPlane(engine),

@@ -380,4 +380,6 @@ test("an Ingress has the addresses of all, and nothing is written as long as the
   assert.deepEqual(patch?.status, { loadBalancer: { ingress: [{ ip: "192.0.2.1" }, { hostname: "lb.example" }] } });
   assert.deepEqual(status([verdict], known, [current("Ingress", "i", afterwards(patch))], NOW).patches, []);
   assert.deepEqual(status([verdict], facts([], {}), [current("Ingress", "i", {})], NOW).patches, []);
+  const [gone] = status([verdict], facts([], {}), [current("Ingress", "i", afterwards(patch))], NOW).patches;
+  assert.deepEqual(gone?.status, { loadBalancer: { ingress: [] } });
 });

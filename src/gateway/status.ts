@@ -112,7 +112,7 @@ function statusOf(writer: Writer, verdict: Verdict, current: CurrentStatus): Nex
 /** Ingress.status.loadBalancer: all of them are reached at one place. */
 function loadBalancerOf({ addresses }: StatusFacts): object {
   const known = addresses.get("Ingress") ?? [];
-  if ("reason" in known || known.length === 0) return {};
+  if ("reason" in known) return { ingress: [] };
   return { ingress: known.map(({ type, value }) => (type === "IPAddress" ? { ip: value } : { hostname: value })) };
 }
 
@@ -215,11 +215,17 @@ function isAccepted(conditions: readonly Condition[]): boolean {
 }
 
 /** Whether the fields are as they should be; a list that is not there is an empty one. */
-function isWritten(next: Readonly<Record<string, unknown>>, current: CurrentStatus | undefined): boolean {
+function isWritten(next: Readonly<Record<string, unknown>>, current: object | undefined): boolean {
   const known: Readonly<Record<string, unknown>> = { ...current };
-  return Object.entries(next).every(([field, value]) =>
-    isDeepStrictEqual(known[field] ?? (Array.isArray(value) ? [] : {}), value),
-  );
+  return Object.entries(next).every(([field, value]) => {
+    const before = known[field];
+    if (Array.isArray(value)) return isDeepStrictEqual(before ?? [], value);
+    return isRecord(value) ? isWritten(value, isRecord(before) ? before : undefined) : before === value;
+  });
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
 }
 
 function patchOf(

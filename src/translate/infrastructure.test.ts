@@ -71,6 +71,20 @@ test("endpoints come when pods listen, and nothing is applied twice", () => {
   assert.deepEqual(world.endpoints(), []);
 });
 
+test("a pod that ends serves until it is not ready any more", () => {
+  const world = new World(gateway("web", HTTP));
+  const pod = world.addPod("balancer", 1);
+  world.settle();
+  pod.isTerminating = true;
+  world.settle();
+  const slices = [...world.existing.values()].filter(({ kind }) => kind === "EndpointSlice");
+  for (const slice of slices)
+    assert.match(JSON.stringify(slice), /"conditions":\{"ready":false,"serving":true,"terminating":true\}/);
+  pod.isReady = false;
+  world.settle();
+  assert.deepEqual(world.endpoints(), []);
+});
+
 test("a controller that restarts has the same ports, and keeps endpoints of pods that it does not hear yet", () => {
   const world = new World(gateway("web", HTTP) + "---" + gateway("other", HTTP));
   const pod = world.addPod("balancer", 1);
