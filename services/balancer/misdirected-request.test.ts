@@ -22,6 +22,7 @@ function configuration(hostnames: readonly string[]): Entry[] {
     kind: "port",
     engine: "balancer",
     port,
+    publicPort: port,
     protocol: "HTTPS",
     addresses: [],
     listeners: hostnames.map((hostname) => ({

@@ -41,6 +41,7 @@ before(async () => {
       kind: "port",
       engine: "balancer",
       port,
+      publicPort: port,
       protocol: "TCP",
       addresses: ["127.0.0.1", "::1"],
       listeners: [listener],

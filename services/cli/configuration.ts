@@ -8,10 +8,12 @@ import { withBuiltInClasses } from "#src/gateway/built-in-class.ts";
 import type { Verdict } from "#src/gateway/condition.ts";
 import type { CheckZone } from "#src/resource/zone-text.ts";
 import { resourceName } from "#src/resource/resource.ts";
-import { makeTranslate, type Translate } from "#src/translate/translate.ts";
+import { makeTranslate, type Translate, type TranslateOptions } from "#src/translate/translate.ts";
 
 export interface Configuration {
   readonly entries: readonly Entry[];
+  /** See Translation. */
+  readonly planesOf: (entry: Entry) => ReadonlySet<string>;
   readonly verdicts: readonly Verdict[];
   readonly faults: readonly SourceFault[];
 }
@@ -45,10 +47,15 @@ export function readConfiguration(directories: readonly string[]): Configuration
 /** Directories that are read again whenever they change; `onChange` is given the new whole. */
 export class WatchedConfiguration implements Disposable {
   readonly #sources: readonly DirectorySource[];
-  readonly #translate = makeTranslate();
+  readonly #translate: Translate;
   #current: Configuration;
 
-  constructor(directories: readonly string[], onChange: (configuration: Configuration) => void) {
+  constructor(
+    directories: readonly string[],
+    onChange: (configuration: Configuration) => void,
+    options: TranslateOptions = {},
+  ) {
+    this.#translate = makeTranslate(options);
     this.#sources = directories.map(
       (directory) =>
         new DirectorySource(directory, {
@@ -98,6 +105,7 @@ function translateAll(translate: Translate, snapshots: readonly Snapshot[]): Con
   });
   return {
     entries: translation.entries,
+    planesOf: translation.planesOf,
     verdicts: translation.verdicts,
     faults: [...snapshots.flatMap((snapshot) => snapshot.faults), ...faults],
   };

@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
 import { request } from "node:http";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Up } from "#src/testing/up.ts";
+import { lookup } from "./lookup.ts";
 
 function get(
   host: string,
@@ -74,5 +77,99 @@ test("an added route is live, a broken one leaves the old one serving, a deleted
     assert.equal(await up.stop(), 0);
   } finally {
     rmSync(directory, { recursive: true, force: true });
+  }
+});
+
+const INGRESS = `
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: { name: shop }
+spec:
+  rules:
+    - host: ingress.test
+      http:
+        paths:
+          - { path: /, pathType: Prefix, backend: { resource: { apiGroup: fairway.dev, kind: Backend, name: origin-b } } }
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: { name: named }
+spec:
+  gatewayClassName: fairway
+  addresses: [{ value: 127.0.0.1 }]
+  listeners: [{ name: http, port: PORT, protocol: HTTP, hostname: gateway.derived.test }]
+---
+apiVersion: fairway.dev/v1alpha1
+kind: Zone
+metadata: { name: derived }
+spec: { domain: derived.test, nameServers: [ns.elsewhere.test.], derive: { namespaces: {} } }
+`;
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+test("an Ingress is served at the port that is told, and a Gateway's host name is in the zone that derives it", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "fairway-test-"));
+  try {
+    const [ingressPort, gatewayPort] = [await freePort(), await freePort()];
+    writeFileSync(join(directory, "all.yaml"), INGRESS.replace("PORT", String(gatewayPort)));
+    await using up = new Up(["--demo", "-f", directory, "--ingress-http-port", String(ingressPort)]);
+    await up.line(/balancer, UDP/);
+    for (const host of ["127.0.0.1", "::1"]) {
+      assert.deepEqual(await get(host, ingressPort, "ingress.test"), {
+        status: 200,
+        body: "hello from origin b\n",
+        origin: "b",
+      });
+      assert.equal((await get(host, ingressPort, "other.test")).status, 404);
+    }
+    const question = { server: "127.0.0.1", port: 10_053, type: "A", timeoutMs: 5000, transport: "udp" } as const;
+    const { answer } = await lookup({ ...question, name: "gateway.derived.test" });
+    assert.deepEqual(
+      answer.map(({ data, ttl }) => [data, ttl]),
+      [["127.0.0.1", 60]],
+    );
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
+const SHARED_BACKEND = `
+apiVersion: fairway.dev/v1alpha1
+kind: Backend
+metadata: { name: late }
+spec: { endpoints: [{ address: 127.0.0.1, port: 18081 }] }
+`;
+
+const lateRoute = (gateway: string): string => `
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: late-${gateway} }
+spec:
+  parentRefs: [{ name: ${gateway} }]
+  hostnames: [late.demo.test]
+  rules: [{ backendRefs: [{ group: fairway.dev, kind: Backend, name: late }] }]
+`;
+
+test("a backend that only one service needed reaches the other with the first route there that refers to it", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "fairway-test-"));
+  try {
+    writeFileSync(join(directory, "first.yaml"), `${SHARED_BACKEND}---${lateRoute("balancer")}`);
+    await using up = new Up(["--demo", "-f", directory]);
+    await up.line(/balancer, UDP/);
+    assert.equal((await get("127.0.0.1", 8090, "late.demo.test")).origin, "a");
+    assert.equal((await get("::1", 8080, "late.demo.test")).status, 404);
+    writeFileSync(join(directory, "second.yaml"), lateRoute("edge"));
+    await up.line(/late-edge changed: live in \d+ ms$/);
+    assert.equal((await get("::1", 8080, "late.demo.test")).origin, "a");
+    assert.equal((await get("127.0.0.1", 8090, "late.demo.test")).origin, "a");
+  } finally {
+    rmSync(directory, { recursive: true });
   }
 });

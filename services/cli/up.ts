@@ -9,19 +9,17 @@ import { checkRequirements } from "#src/process/requirements.ts";
 import { PROGRAM_EXTENSION } from "#src/process/program-file.ts";
 import { handleSignals } from "#src/process/stop-signals.ts";
 import { type SupervisedService, Supervisor } from "#src/process/supervisor.ts";
+import { DEFAULT_INGRESS_PORTS } from "#src/translate/translate.ts";
 import { describeChange, describeEnd, newFaults } from "./change-line.ts";
 import { type Configuration, WatchedConfiguration } from "./configuration.ts";
 import { DEMO_DIRECTORY, DemoOrigins, writeDemoSecret } from "./demo.ts";
 import { RuntimeDirectory } from "./runtime-directory.ts";
 import { takeTour } from "./tour.ts";
 
-/** Which entries each service is sent. */
-const SELECT: Readonly<Record<string, (entry: Entry) => boolean>> = {
-  dns: ({ value }) => value.kind === "zone",
-  resolver: () => false,
-  edge: ({ value }) => value.kind !== "zone" && ("engine" in value ? value.engine === "edge" : true),
-  balancer: ({ value }) => value.kind !== "zone" && ("engine" in value ? value.engine === "balancer" : true),
-};
+/** Each is the data plane of its name. */
+const SERVICES = ["dns", "resolver", "edge", "balancer"] as const;
+
+const INGRESS_PORT = { type: "integer", min: 1, max: 65_535 } as const;
 
 const DEMO_STUB = "demo.test=127.0.0.1@10053";
 
@@ -45,6 +43,12 @@ export const up = defineCommand({
       help: "Data processes of each service; 0 is one per core.",
     },
     bind: { type: "list", default: ["127.0.0.1", "::1"], help: "IP addresses to listen at." },
+    ingressHttpPort: { ...INGRESS_PORT, default: DEFAULT_INGRESS_PORTS.http, help: "Port of Ingresses." },
+    ingressHttpsPort: {
+      ...INGRESS_PORT,
+      default: DEFAULT_INGRESS_PORTS.https,
+      help: "Port of Ingresses for TLS.",
+    },
     stub: { type: "list", default: [], help: "Zones that the resolver asks at fixed servers: ZONE=ADDRESS@PORT." },
     rootHints: {
       type: "string",
@@ -65,7 +69,10 @@ export const up = defineCommand({
       directories.push(DEMO_DIRECTORY, join(runtime.path, "demo-tls.yaml"));
     }
     await using _origins = options.demo ? await DemoOrigins.start() : undefined;
-    await using server = new ConfigServer({ select: (name) => SELECT[name] });
+    // Services connect before the configuration is read: until then there is nothing to send.
+    let planesOf: Configuration["planesOf"] = () => new Set();
+    const filters = new Map(SERVICES.map((name) => [name as string, (entry: Entry) => planesOf(entry).has(name)]));
+    await using server = new ConfigServer({ select: (name) => filters.get(name) });
     const publisher = new Publisher(server);
     const socket = join(runtime.path, "config.sock");
     await server.listen(socket);
@@ -82,7 +89,10 @@ export const up = defineCommand({
     const startedAt = performance.now();
     // The services load while the configuration is read.
     const started = supervisor.start();
-    using configuration = new WatchedConfiguration(directories, (next) => publisher.publish(next));
+    using configuration = new WatchedConfiguration(directories, (next) => publisher.publish(next), {
+      ingressPorts: { http: options.ingressHttpPort, https: options.ingressHttpsPort },
+    });
+    planesOf = configuration.current.planesOf;
     using _signals = handleSignals({ stop: () => stop.resolve(), reload: () => configuration.reload() });
     publisher.start(configuration.current);
     entries.resolve(configuration.current.entries);
@@ -125,7 +135,7 @@ function servicesOf(
       ),
     ),
   };
-  return Object.keys(SELECT).map((name) => {
+  return SERVICES.map((name) => {
     const args = own[name] ?? [];
     return {
       name,
@@ -138,7 +148,7 @@ function servicesOf(
 /** Brings each new configuration to the services and says in one line what came of it. */
 class Publisher {
   readonly #server: ConfigServer;
-  #last: Configuration = { entries: [], verdicts: [], faults: [] };
+  #last: Pick<Configuration, "faults"> = { faults: [] };
 
   constructor(server: ConfigServer) {
     this.#server = server;

@@ -8,11 +8,17 @@ export type Engine = "balancer" | "edge";
 
 export type Protocol = "HTTP" | "HTTPS" | "TCP" | "UDP";
 
-/** One socket address family's worth of traffic: everything that arrives at one port of one engine. Key `port/ENGINE/TRANSPORT/NUMBER`. */
+/**
+ * Everything that arrives at one port of one data plane. Key `port/PLANE/TRANSPORT/NUMBER` (see portKey), where PLANE is
+ * the engine, or `ENGINE/NAMESPACE/NAME` for a dedicated data plane.
+ */
 export interface PortConfig {
   readonly kind: "port";
   readonly engine: Engine;
+  /** Where sockets are bound. */
   readonly port: number;
+  /** Where clients connect: the listener's own port, which in a cluster a Service maps to the bound one. */
+  readonly publicPort: number;
   readonly protocol: Protocol;
   /** Addresses to bind, from Gateway.spec.addresses; empty: the service's default bind addresses. */
   readonly addresses: readonly string[];
@@ -31,10 +37,10 @@ export interface ListenerConfig {
   readonly certificates: readonly string[];
 }
 
-/** Key `httproute/NAMESPACE/NAME`. */
+/** Key `httproute/NAMESPACE/NAME`, or `ingress/NAMESPACE/NAME/HOST` for one host of an Ingress (`*` is every host). */
 export interface HttpRouteConfig {
   readonly kind: "httpRoute";
-  /** `NAMESPACE/NAME`, the metrics' `route` label. */
+  /** `NAMESPACE/NAME`, or `NAMESPACE/NAME/HOST` of an Ingress: the metrics' `route` label. */
   readonly id: string;
   /** RFC 3339 creation time, "" when unknown: Gateway API's tie-break before the name. */
   readonly createdAt: string;
@@ -187,7 +193,7 @@ export interface CertificateConfig {
   readonly keyPem: string;
 }
 
-/** The options of one engine: of its DataPlane resource, or the defaults. Key `dataplane/ENGINE`; at most one an engine. */
+/** The options of one data plane: of its DataPlane resource, or the defaults. Key `dataplane/PLANE`; a plane is given its own alone. */
 export interface DataPlaneConfig {
   readonly kind: "dataPlane";
   readonly engine: Engine;

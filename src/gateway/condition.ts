@@ -24,7 +24,9 @@ export type Verdict =
       readonly listeners: readonly ListenerVerdict[];
     })
   | (VerdictOf<"HTTPRoute" | "TCPRoute" | "UDPRoute"> & { readonly parents: readonly ParentVerdict[] })
-  | (VerdictOf<"DataPlane" | "Zone" | "Backend"> & { readonly conditions: readonly Condition[] });
+  | (VerdictOf<"DataPlane" | "Zone" | "Backend"> & { readonly conditions: readonly Condition[] })
+  /** An Ingress's status has no conditions: they are for who checks a directory. */
+  | (VerdictOf<"Ingress"> & { readonly conditions: readonly Condition[] });
 
 interface VerdictOf<Kind extends string> {
   readonly kind: Kind;

@@ -1,7 +1,7 @@
-import type { Engine } from "#src/config/model.ts";
 import type { Gateway, Listener } from "#src/resource/gateway.ts";
 import type { Refusal } from "./condition.ts";
 import { compareText, keyOf } from "./object-index.ts";
+import type { Plane } from "./plane.ts";
 
 /**
  * Finds listeners of one Gateway that are not distinct, by name. Listeners of one port must have one protocol; those
@@ -37,7 +37,7 @@ function compareListeners(a: Listener, b: Listener): Clash | undefined {
   return hostOf(a) === hostOf(b) ? "HostnameConflict" : undefined;
 }
 
-function transportOf({ protocol }: Listener): "TCP" | "UDP" {
+export function transportOf({ protocol }: Listener): "TCP" | "UDP" {
   return protocol === "UDP" ? "UDP" : "TCP";
 }
 
@@ -48,17 +48,22 @@ function hostOf({ hostname }: Listener): string {
 /** What Gateways of all classes have taken, for those that come later. */
 export interface PortTable {
   /**
-   * Takes a listener's port, or says why it cannot be had: Gateways of one engine share its ports, as long as the
-   * protocol and the addresses are the same and the host name is free. The older Gateway comes first.
+   * Takes a listener's port, or says why it cannot be had: Gateways share the ports of a place (see placeOf), as long
+   * as the protocol and the addresses are the same and the host name is free. The older Gateway comes first.
    */
-  claim(engine: Engine, gateway: Gateway, listener: Listener): Refusal | undefined;
+  claim(place: string, gateway: Gateway, listener: Listener): Refusal | undefined;
+}
+
+/** Names the port that a listener is at: the same for all Gateways that share it. */
+export function placeOf({ id, ports }: Plane, gateway: Gateway, listener: Listener): string {
+  const place = `${id}/${transportOf(listener)}/${listener.port}`;
+  return ports === "own" ? `${place} of ${keyOf(gateway.metadata)}` : place;
 }
 
 export function makePortTable(): PortTable {
   const ports = new Map<string, { readonly gateway: Gateway; readonly listener: Listener }[]>();
   return {
-    claim(engine, gateway, listener) {
-      const place = `${engine}/${transportOf(listener)}/${listener.port}`;
+    claim(place, gateway, listener) {
       const holders = ports.get(place) ?? [];
       for (const holder of holders) {
         const reason = clashAcross(holder, { gateway, listener });

@@ -1,53 +1,108 @@
 import { isIP } from "node:net";
+import { type DataPlane, defaultDataPlane } from "#src/resource/data-plane.ts";
 import type { Gateway } from "#src/resource/gateway.ts";
 import type { CheckCertificate } from "./certificate.ts";
 import { condition, type Condition, type Refusal } from "./condition.ts";
-import { findConflicts, makePortTable, type PortTable } from "./conflict.ts";
+import { findConflicts, placeOf, type PortTable } from "./conflict.ts";
 import type { JudgedClass } from "./gateway-class.ts";
 import { judgeListener, type JudgedListener } from "./listener.ts";
-import type { ObjectIndex } from "./object-index.ts";
+import { keyOf, type ObjectIndex } from "./object-index.ts";
 import { withOverlaps } from "./overlapping-tls.ts";
+import { findParameters } from "./parameters.ts";
+import { type Plane, planeOf, type PlaneOptions, type Site } from "./plane.ts";
 
 /** A Gateway of one of our classes. */
 export interface JudgedGateway {
   readonly gateway: Gateway;
+  /** Who has its ports in a cluster: `Gateway NAMESPACE/NAME`. */
+  readonly owner: string;
+  readonly plane: Plane;
+  /** Its own or its class's, undefined for none. */
+  readonly dataPlane: DataPlane | undefined;
+  /** Of its DataPlane, or the defaults. */
+  readonly parameters: DataPlane["spec"];
+  /** Whether none of it is carried, whatever its listeners are. */
+  readonly isRefused: boolean;
   readonly conditions: readonly Condition[];
   readonly listeners: readonly JudgedListener[];
+}
+
+export interface GatewayRules {
+  readonly site: Site;
+  readonly options: PlaneOptions;
+  readonly ports: PortTable;
+  readonly checkCertificate: CheckCertificate;
 }
 
 /** Judges the Gateways of accepted classes of ours, in order of age; ports go to the older. */
 export function judgeGateways(
   objects: ObjectIndex,
   classes: readonly JudgedClass[],
-  checkCertificate: CheckCertificate,
+  rules: GatewayRules,
 ): JudgedGateway[] {
   const ours = new Map(classes.filter(({ accepted }) => accepted).map((judged) => [judged.name, judged]));
-  const ports = makePortTable();
   const judged = objects.gateways.flatMap((gateway) => {
     const judgedClass = ours.get(gateway.spec.gatewayClassName);
-    return judgedClass === undefined ? [] : [judgeGateway(objects, judgedClass, checkCertificate, ports, gateway)];
+    return judgedClass === undefined ? [] : [judgeGateway(objects, judgedClass, rules, gateway)];
   });
   return withOverlaps(judged);
 }
 
 function judgeGateway(
   objects: ObjectIndex,
-  { engine }: JudgedClass,
-  checkCertificate: CheckCertificate,
-  ports: PortTable,
+  judgedClass: JudgedClass,
+  rules: GatewayRules,
   gateway: Gateway,
 ): JudgedGateway {
-  const refusals = [...unsupportedAddresses(gateway), ...unsupportedFields(gateway)];
+  const { plane, dataPlane, refusals: unclear } = judgeParameters(objects, judgedClass, rules, gateway);
+  const parameters = dataPlane?.spec ?? defaultDataPlane(plane.engine);
+  const refusals = [
+    ...unsupportedAddresses(rules.site, plane, parameters, gateway),
+    ...unsupportedFields(gateway),
+    ...unclear,
+  ];
   const conflicts = findConflicts(gateway.spec.listeners);
   const listeners = gateway.spec.listeners.map((listener) => {
     const within = conflicts.get(listener.name);
     const free = refusals.length === 0 && within === undefined;
-    const across = free ? ports.claim(engine, gateway, listener) : undefined;
-    const judged = judgeListener(objects, checkCertificate, engine, gateway, listener, { within, across });
+    const place = placeOf(plane, gateway, listener);
+    const across = free ? rules.ports.claim(place, gateway, listener) : undefined;
+    const conflict = { within, across };
+    const judged = judgeListener(objects, rules.checkCertificate, plane.engine, place, gateway, listener, conflict);
     return refusals.length === 0 ? judged : { ...judged, usable: false };
   });
   const accepted = refusals.length === 0 ? judgeListeners(listeners) : condition("Accepted", refusals);
-  return { gateway, conditions: [accepted], listeners };
+  const isRefused = refusals.length > 0;
+  return {
+    gateway,
+    owner: `Gateway ${keyOf(gateway.metadata)}`,
+    plane,
+    dataPlane,
+    parameters,
+    isRefused,
+    conditions: [accepted],
+    listeners,
+  };
+}
+
+/** A Gateway's own DataPlane goes before its class's (GatewayInfrastructure.parametersRef). */
+function judgeParameters(
+  objects: ObjectIndex,
+  judgedClass: JudgedClass,
+  { site, options }: GatewayRules,
+  { metadata, spec }: Gateway,
+): Pick<JudgedGateway, "plane" | "dataPlane"> & { readonly refusals: readonly Refusal[] } {
+  const ref = spec.infrastructure?.parametersRef;
+  const own = findParameters(objects, ref && { ...ref, namespace: metadata.namespace });
+  if (typeof own !== "object") {
+    const refusals = own === undefined ? [] : [{ reason: "InvalidParameters", message: own }];
+    return { plane: judgedClass.plane, dataPlane: judgedClass.dataPlane, refusals };
+  }
+  const plane = planeOf(site, own.spec.engine, own);
+  const others = plane.isDedicated
+    ? options.claim(plane, own, `Gateway ${keyOf(metadata)}`)
+    : options.compare(plane, own);
+  return { plane, dataPlane: own, refusals: others === undefined ? [] : [others] };
 }
 
 /** Accepted as long as one listener is; the reason tells when others are not. */
@@ -61,7 +116,19 @@ function judgeListeners(listeners: readonly JudgedListener[]): Condition {
   return { type: "Accepted", status, reason: "ListenersNotValid", message: `not accepted: ${names}` };
 }
 
-function unsupportedAddresses({ spec }: Gateway): Refusal[] {
+/** On a machine sockets are bound to the addresses; in a cluster a load balancer may be asked for one. */
+function unsupportedAddresses(
+  site: Site,
+  { ports }: Plane,
+  { service }: DataPlane["spec"],
+  { spec }: Gateway,
+): Refusal[] {
+  const asked = spec.addresses?.length ?? 0;
+  const canAsk = service.type === "LoadBalancer" && ports === "own";
+  if (site === "cluster" && asked > (canAsk ? 1 : 0)) {
+    const message = "addresses: one can be asked for, of a Service of type LoadBalancer";
+    return [{ reason: "UnsupportedAddress", message }];
+  }
   return (spec.addresses ?? []).flatMap(({ type, value }) => {
     if (type === "IPAddress" && value !== undefined && isIP(value) !== 0) return [];
     const what =
@@ -73,7 +140,7 @@ function unsupportedAddresses({ spec }: Gateway): Refusal[] {
 }
 
 /** Fields of a Gateway that are honoured; the others refuse it. */
-const HONOURED = new Set(["gatewayClassName", "listeners", "addresses"]);
+const HONOURED = new Set(["gatewayClassName", "listeners", "addresses", "infrastructure"]);
 
 function unsupportedFields({ spec }: Gateway): Refusal[] {
   return Object.keys(spec)

@@ -15,6 +15,8 @@ export interface JudgedListener {
   readonly gateway: Gateway;
   readonly listener: Listener;
   readonly engine: Engine;
+  /** The port that it is at (see placeOf). */
+  readonly place: string;
   /** Undefined when no engine carries it. */
   readonly protocol: Protocol | undefined;
   /** Kinds of routes that may attach. */
@@ -39,6 +41,7 @@ export function judgeListener(
   objects: ObjectIndex,
   checkCertificate: CheckCertificate,
   engine: Engine,
+  place: string,
   gateway: Gateway,
   listener: Listener,
   conflict: { readonly within: Refusal | undefined; readonly across: Refusal | undefined },
@@ -65,6 +68,7 @@ export function judgeListener(
     gateway,
     listener,
     engine,
+    place,
     protocol: ownKind === undefined ? undefined : asProtocol(listener.protocol),
     routeKinds,
     certificates,

@@ -4,6 +4,8 @@ import type { EndpointSlice } from "#src/resource/endpoint-slice.ts";
 import type { Gateway } from "#src/resource/gateway.ts";
 import type { GatewayClass } from "#src/resource/gateway-class.ts";
 import type { HttpRoute } from "#src/resource/http-route.ts";
+import type { Ingress } from "#src/resource/ingress.ts";
+import type { IngressClass } from "#src/resource/ingress-class.ts";
 import type { ObjectMeta } from "#src/resource/metadata.ts";
 import type { ReferenceGrant } from "#src/resource/reference-grant.ts";
 import type { Resource } from "#src/resource/resource.ts";
@@ -20,6 +22,8 @@ export interface ObjectIndex {
   readonly httpRoutes: readonly HttpRoute[];
   readonly tcpRoutes: readonly TcpRoute[];
   readonly udpRoutes: readonly UdpRoute[];
+  readonly ingresses: readonly Ingress[];
+  readonly ingressClasses: readonly IngressClass[];
   readonly zones: readonly Zone[];
   readonly dataPlanes: ReadonlyMap<string, DataPlane>;
   readonly backends: ReadonlyMap<string, Backend>;
@@ -37,7 +41,7 @@ const SERVICE_NAME = "kubernetes.io/service-name";
 const NAMESPACE_NAME = "kubernetes.io/metadata.name";
 
 /** Orders objects as Gateway API breaks ties: the older first (unknown age last), then by namespace and name. */
-function compareAge(a: { readonly metadata: ObjectMeta }, b: { readonly metadata: ObjectMeta }): number {
+export function compareAge(a: { readonly metadata: ObjectMeta }, b: { readonly metadata: ObjectMeta }): number {
   const [first, second] = [a.metadata, b.metadata];
   if (first.creationTimestamp !== second.creationTimestamp) {
     if (first.creationTimestamp === "") return 1;
@@ -69,6 +73,8 @@ export function indexObjects(resources: Iterable<Resource>): ObjectIndex {
     httpRoutes: only("HTTPRoute").toSorted(compareAge),
     tcpRoutes: only("TCPRoute").toSorted(compareAge),
     udpRoutes: only("UDPRoute").toSorted(compareAge),
+    ingresses: only("Ingress").toSorted(compareAge),
+    ingressClasses: only("IngressClass").toSorted(compareAge),
     zones: only("Zone").toSorted(compareAge),
     dataPlanes: byKey(only("DataPlane")),
     backends: byKey(only("Backend")),

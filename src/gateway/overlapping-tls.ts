@@ -12,7 +12,7 @@ export function withOverlaps(gateways: readonly JudgedGateway[]): JudgedGateway[
     listeners.filter(({ usable, protocol }) => usable && protocol === "HTTPS"),
   );
   const overlaps = new Map<JudgedListener, JudgedListener>();
-  for (const [, listeners] of Map.groupBy(secure, ({ engine, listener }) => `${engine} ${listener.port}`)) {
+  for (const [, listeners] of Map.groupBy(secure, ({ place }) => place)) {
     findOverlaps(listeners, overlaps);
   }
   if (overlaps.size === 0) return gateways.slice();

@@ -13,6 +13,7 @@ import { PartList } from "#src/reactor/parts.ts";
 import type { Tcp } from "#src/reactor/tcp.ts";
 import type { Tls } from "#src/reactor/tls/tls.ts";
 import { createTlsClient, type TlsClient } from "#src/reactor/tls/tls-client.ts";
+import { ownOptions } from "./own-options.ts";
 
 interface Backend {
   readonly pool: BackendPool;
@@ -71,8 +72,8 @@ export class Backends implements Disposable {
 
   apply({ upsert, entries }: ConfigUpdate): Rejection[] {
     const rejected: Rejection[] = [];
-    const plane = entries.get(`dataplane/${this.#options.engine}`)?.value;
-    if (plane?.kind === "dataPlane") {
+    const plane = ownOptions(this.#options.engine, entries);
+    if (plane !== undefined) {
       this.#connectMs = plane.upstreamConnectTimeoutMs;
       this.#idleMs = plane.upstreamIdleTimeoutMs;
     }

@@ -29,6 +29,7 @@ import type {
   ExplainedRule,
   PlaneExplanation,
 } from "./explanation.ts";
+import { ownOptions } from "./own-options.ts";
 
 /** What it needs of the main that it is part of. */
 export interface ExplainerContext {
@@ -70,16 +71,26 @@ export class Explainer {
   #explain(asked: AskedRequest): PlaneExplanation {
     const engine = this.#engine;
     const ports = this.#valuesOf("port").filter((port) => port.engine === engine && port.protocol !== "UDP");
-    const port = ports.find((each) => each.port === asked.port);
-    const explained = {
-      engine,
-      ports: ports.map((each) => this.#describePort(each)),
-      port: port === undefined ? null : this.#describePort(port),
-    };
-    const nothing = { ...explained, refused: null, route: null, rule: null, ms: 0 };
+    const explained = { engine, ports: ports.map((each) => this.#describePort(each)) };
+    // In a cluster several Gateways have the same port, each its own: one that has a route for the request is meant.
+    const candidates = ports.filter(({ publicPort }) => publicPort === asked.port);
+    const answers = candidates.map((port) => ({ ...explained, ...this.#explainAt(port, ports, asked) }));
+    return (
+      answers.find(({ rule }) => rule !== null) ??
+      answers.find(({ route }) => route?.hostname !== undefined) ??
+      answers[0] ?? { ...explained, port: null, refused: null, route: null, rule: null, ms: 0 }
+    );
+  }
+
+  #explainAt(
+    port: PortConfig,
+    ports: readonly PortConfig[],
+    asked: AskedRequest,
+  ): Omit<PlaneExplanation, "engine" | "ports"> {
+    const nothing = { port: this.#describePort(port), refused: null, route: null, rule: null, ms: 0 };
     const routes = this.#valuesOf("httpRoute");
-    const table = port === undefined ? undefined : this.#tableOf(port, ports, routes);
-    if (port === undefined || table === undefined) return nothing;
+    const table = this.#tableOf(port, ports, routes);
+    if (table === undefined) return nothing;
     const head = headOf(asked, this.#headBytes());
     if ("refused" in head) return { ...nothing, refused: head.refused };
     const startedAt = performance.now();
@@ -93,8 +104,7 @@ export class Explainer {
   }
 
   #headBytes(): number {
-    const plane = this.#entries.get(`dataplane/${this.#engine}`)?.value;
-    return plane?.kind === "dataPlane" ? plane.httpMaxHeaderBytes : DEFAULT_LIMITS.headBytes;
+    return ownOptions(this.#engine, this.#entries)?.httpMaxHeaderBytes ?? DEFAULT_LIMITS.headBytes;
   }
 
   #ruleOf(chosen: ExplainedMatch | undefined, routes: readonly HttpRouteConfig[]): ExplainedRule | null {
@@ -104,9 +114,9 @@ export class Explainer {
     return { name: rule.name, filters: rule.filters, backends };
   }
 
-  #describePort({ port, protocol, addresses, listeners }: PortConfig): ExplainedPort {
+  #describePort({ publicPort, protocol, addresses, listeners }: PortConfig): ExplainedPort {
     return {
-      port,
+      port: publicPort,
       protocol,
       addresses: addresses.length > 0 ? addresses : this.#bind,
       listeners: listeners.map(({ id, hostname, certificates }) => ({

@@ -3,6 +3,7 @@ import type { RouteExplanation } from "#src/balance/l7/explain-route.ts";
 import type { Engine, HttpFilterConfig, Protocol } from "#src/config/model.ts";
 
 export interface ExplainedPort {
+  /** Where clients connect (PortConfig.publicPort). */
   readonly port: number;
   readonly protocol: Protocol;
   /** IP addresses. */

@@ -8,6 +8,7 @@ import type { MetricHandles } from "#src/metrics/declaration.ts";
 import { type Clock, systemClock } from "#src/process/clock.ts";
 import { LineWriter } from "#src/process/line-writer.ts";
 import type { Poller } from "#src/reactor/poller.ts";
+import { ownOptions } from "./own-options.ts";
 
 const STDOUT = 1;
 const OFF = { mode: "off", sampleEvery: 1 } as const;
@@ -26,8 +27,8 @@ export class HttpLog implements AsyncDisposable {
   }
 
   apply({ entries }: ConfigUpdate): void {
-    const value = entries.get(`dataplane/${this.#engine}`)?.value;
-    if (value?.kind === "dataPlane") this.#log.configure(value.accessLog);
+    const own = ownOptions(this.#engine, entries);
+    if (own !== undefined) this.#log.configure(own.accessLog);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

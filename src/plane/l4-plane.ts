@@ -9,6 +9,7 @@ import type { MetricHandles } from "#src/metrics/declaration.ts";
 import type { LineWriter } from "#src/process/line-writer.ts";
 import type { Tcp } from "#src/reactor/tcp.ts";
 import type { Backends } from "./backends.ts";
+import { ownOptions } from "./own-options.ts";
 
 export interface L4PlaneOptions {
   readonly engine: Engine;
@@ -41,8 +42,8 @@ export class L4Plane implements Disposable {
 
   /** Backends are applied by their holder, before. */
   apply(update: ConfigUpdate): Rejection[] {
-    const value = update.entries.get(`dataplane/${this.#engine}`)?.value;
-    if (value?.kind === "dataPlane") this.#log.configure(value.accessLog);
+    const own = ownOptions(this.#engine, update.entries);
+    if (own !== undefined) this.#log.configure(own.accessLog);
     return this.#ports.apply(update);
   }
 

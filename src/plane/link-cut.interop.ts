@@ -44,6 +44,7 @@ function served(protocol: "HTTP" | "TCP", port: number, backend: BackendConfig):
     kind: "port",
     engine: "balancer",
     port,
+    publicPort: port,
     protocol,
     addresses: [],
     listeners: [{ id: listener, gateway: "test/front", hostname: "", certificates: [] }],

@@ -36,6 +36,7 @@ export function renderCrd(kind: Kind): string {
         subresources: { status: {} },
         additionalPrinterColumns: [
           { name: "Accepted", type: "string", jsonPath: '.status.conditions[?(@.type=="Accepted")].status' },
+          { name: "Programmed", type: "string", jsonPath: '.status.conditions[?(@.type=="Programmed")].status' },
           { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" },
         ],
         schema: { openAPIV3Schema },

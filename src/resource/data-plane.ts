@@ -5,18 +5,94 @@ import type { Frozen, Kind, ObjectOf } from "./kind.ts";
 const schema = {
   type: "object",
   description:
-    "How one engine serves: what a GatewayClass refers to by `parametersRef`. One DataPlane configures one engine; without one every option has its default.",
+    "How one engine serves: what a GatewayClass or a Gateway (`infrastructure`) refers to by `parametersRef`. Without one every option has its default.",
   required: ["spec"],
   properties: {
     spec: {
       type: "object",
-      required: ["engine", "accessLog", "http", "upstream"],
+      required: ["engine", "mode", "service", "accessLog", "http", "upstream"],
       properties: {
         engine: {
           type: "string",
           enum: ["balancer", "edge"],
           description:
             "Which engine carries the Gateways of the class: `balancer` forwards, `edge` has the cache in front.",
+        },
+        mode: {
+          type: "string",
+          enum: ["shared", "dedicated"],
+          default: "shared",
+          description:
+            "`shared`: the engine's own pods, whose options are the same for all. `dedicated`: pods of this DataPlane's own in a cluster; without one the engine's service on the machine.",
+        },
+        workload: {
+          type: "object",
+          description: "The pods of a dedicated data plane.",
+          required: ["kind"],
+          properties: {
+            kind: {
+              type: "string",
+              enum: ["Deployment", "DaemonSet"],
+              default: "Deployment",
+              description:
+                "`DaemonSet`: one pod a node, which takes the listeners' ports of the node's own addresses (host ports); Gateways share them, and their Services are of type ClusterIP.",
+            },
+            replicas: {
+              type: "integer",
+              minimum: 1,
+              maximum: 200,
+              "x-unit": "pods",
+              description: "Of a Deployment, by default 2.",
+            },
+          },
+          "x-kubernetes-validations": [
+            { rule: "self.kind == 'Deployment' || !has(self.replicas)", message: "a DaemonSet has no replicas" },
+          ],
+        },
+        service: {
+          type: "object",
+          default: {},
+          description: "The Service that each Gateway gets in a cluster.",
+          required: ["type", "externalTrafficPolicy", "ipFamilyPolicy"],
+          properties: {
+            type: {
+              type: "string",
+              enum: ["ClusterIP", "NodePort", "LoadBalancer"],
+              default: "LoadBalancer",
+              description: "How clients outside the cluster reach it.",
+            },
+            loadBalancerClass: {
+              type: "string",
+              minLength: 1,
+              maxLength: 253,
+              description: "Whose load balancer it is; by default the cluster's own.",
+            },
+            externalTrafficPolicy: {
+              type: "string",
+              enum: ["Cluster", "Local"],
+              default: "Cluster",
+              description:
+                "`Local` keeps clients' addresses, and only nodes with a pod take traffic; not for ClusterIP.",
+            },
+            ipFamilyPolicy: {
+              type: "string",
+              enum: ["SingleStack", "PreferDualStack", "RequireDualStack"],
+              default: "PreferDualStack",
+              description: "Whether the Service has addresses of IPv4 and of IPv6.",
+            },
+            annotations: {
+              type: "object",
+              maxProperties: 32,
+              additionalProperties: { type: "string", maxLength: 4096 },
+              description: "Annotations of the Service, such as a cloud's load balancer reads.",
+            },
+          },
+          "x-kubernetes-validations": [
+            {
+              rule: "self.type == 'LoadBalancer' || !has(self.loadBalancerClass)",
+              message: "loadBalancerClass is for type LoadBalancer",
+            },
+          ],
         },
         accessLog: {
           type: "object",
@@ -111,6 +187,7 @@ const schema = {
         },
       },
       "x-kubernetes-validations": [
+        { rule: "self.mode == 'dedicated' || !has(self.workload)", message: "workload is for mode dedicated" },
         { rule: "self.engine == 'edge' || !has(self.cache)", message: "cache is an option of the edge" },
         { rule: "self.engine == 'balancer' || !has(self.tcp)", message: "tcp is an option of the balancer" },
         { rule: "self.engine == 'balancer' || !has(self.udp)", message: "udp is an option of the balancer" },
@@ -131,10 +208,16 @@ export const dataPlane: Kind = {
 };
 
 /** The options of an engine that no DataPlane configures; those of the other engine have values too. */
-export function defaultDataPlane(engine: "balancer" | "edge"): Required<DataPlane["spec"]> {
-  const { accessLog, cache, http, upstream, tcp, udp } = schema.properties.spec.properties;
+export function defaultDataPlane(engine: "balancer" | "edge"): Required<Omit<DataPlane["spec"], "workload">> {
+  const { mode, service, accessLog, cache, http, upstream, tcp, udp } = schema.properties.spec.properties;
   return {
     engine,
+    mode: mode.default,
+    service: {
+      type: service.properties.type.default,
+      externalTrafficPolicy: service.properties.externalTrafficPolicy.default,
+      ipFamilyPolicy: service.properties.ipFamilyPolicy.default,
+    },
     accessLog: {
       mode: accessLog.properties.mode.default,
       sampleEvery: accessLog.properties.sampleEvery.default,

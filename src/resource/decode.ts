@@ -47,7 +47,7 @@ export function makeDecoder(): Decoder {
     if (faults.length === 0) faults.push(...check.rules(object));
     if (faults.length === 0 && kind.verify !== undefined) faults.push(...kind.verify(object));
     if (faults.length > 0) return { faults, name };
-    delete object["status"];
+    if (kind.status === undefined) delete object["status"];
     freeze(object);
     return isResource(object) ? { resource: object } : { faults: [{ path: [], reason: "not a resource" }], name };
   };
@@ -65,7 +65,7 @@ function findKind(value: Readonly<Record<string, unknown>>): Kind | string {
   return kind;
 }
 
-/** `status` is what controllers write; a file that was exported has one, and it is not configuration. */
+/** `status` is what controllers write; a file that was exported has one, and of most kinds it is nothing to read. */
 function wholeSchema(kind: Kind): Schema {
   const schema = kind.schema();
   return {
@@ -76,7 +76,7 @@ function wholeSchema(kind: Kind): Schema {
       apiVersion: { type: "string" },
       kind: { type: "string" },
       metadata: metadataSchema,
-      status: { "x-kubernetes-preserve-unknown-fields": true },
+      status: { ...kind.status, "x-kubernetes-preserve-unknown-fields": true },
     },
   };
 }

@@ -7,9 +7,17 @@ interface GatewaySpec {
   readonly gatewayClassName: string;
   readonly listeners: readonly Listener[];
   readonly addresses?: readonly { readonly type: string; readonly value?: string }[];
-  readonly infrastructure?: object;
+  readonly infrastructure?: GatewayInfrastructure;
   readonly allowedListeners?: { readonly namespaces: { readonly from: string } };
   readonly tls?: object;
+}
+
+/** What is made for the Gateway in a cluster: https://gateway-api.sigs.k8s.io/reference/spec/#gatewayinfrastructure */
+export interface GatewayInfrastructure {
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  /** Of the Gateway's own namespace. */
+  readonly parametersRef?: { readonly group: string; readonly kind: string; readonly name: string };
 }
 
 export interface Listener {

@@ -12,6 +12,8 @@ export interface Kind {
   readonly scope: "Namespaced" | "Cluster";
   /** Schema of the whole object; `metadata` is checked by its own. Called once, when the first object is decoded. */
   readonly schema: () => Schema;
+  /** Of the status, which others write, what Fairway reads; without it the status is left out. */
+  readonly status?: Schema;
   /** What schema and rules cannot say, asked of an object that satisfies both. */
   readonly verify?: (object: Readonly<Record<string, unknown>>) => Fault[];
 }

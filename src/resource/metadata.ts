@@ -11,6 +11,9 @@ export interface ObjectMeta {
   readonly creationTimestamp: string;
   /** 0 when unknown. */
   readonly generation: number;
+  /** Of an object that an API server holds. */
+  readonly uid?: string;
+  readonly resourceVersion?: string;
 }
 
 /** RFC 3339 section 5.6; empty when unknown. */

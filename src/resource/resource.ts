@@ -4,6 +4,8 @@ import { type EndpointSlice, endpointSlice } from "./endpoint-slice.ts";
 import { type Gateway, gateway } from "./gateway.ts";
 import { type GatewayClass, gatewayClass } from "./gateway-class.ts";
 import { type HttpRoute, httpRoute } from "./http-route.ts";
+import { type Ingress, ingress } from "./ingress.ts";
+import { type IngressClass, ingressClass } from "./ingress-class.ts";
 import type { Kind } from "./kind.ts";
 import { type Namespace, namespace } from "./namespace.ts";
 import { type ReferenceGrant, referenceGrant } from "./reference-grant.ts";
@@ -25,6 +27,8 @@ export type Resource =
   | Service
   | Secret
   | EndpointSlice
+  | Ingress
+  | IngressClass
   | DataPlane
   | Zone
   | Backend;
@@ -41,6 +45,8 @@ export const KINDS: Readonly<Record<Resource["kind"], Kind>> = {
   Service: service,
   Secret: secret,
   EndpointSlice: endpointSlice,
+  Ingress: ingress,
+  IngressClass: ingressClass,
   DataPlane: dataPlane,
   Zone: zone,
   Backend: backend,

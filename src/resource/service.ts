@@ -1,5 +1,6 @@
 import type { Static } from "typebox";
 import type { Frozen, Kind, ObjectOf } from "./kind.ts";
+import { type LoadBalancerStatus, loadBalancerStatus } from "./load-balancer-status.ts";
 
 /** A field that kube-proxy or the API server reads, not a gateway: known by name, so that a misspelt one is a fault. */
 const others = { "x-kubernetes-preserve-unknown-fields": true } as const;
@@ -26,7 +27,7 @@ const spec = {
     },
     selector: others,
     clusterIP: others,
-    clusterIPs: others,
+    clusterIPs: { type: "array", items: { type: "string" } },
     externalIPs: others,
     externalName: others,
     externalTrafficPolicy: others,
@@ -45,8 +46,13 @@ const spec = {
   },
 } as const;
 
-/** core/v1 Service, the fields that backend references need. */
-export type Service = ObjectOf<"Service", Frozen<Pick<Static<typeof spec>, "type" | "ports">>>;
+/** core/v1 Service, the fields that backend references and DNS records need. */
+export interface Service extends ObjectOf<
+  "Service",
+  Frozen<Pick<Static<typeof spec>, "type" | "ports" | "clusterIPs">>
+> {
+  readonly status?: LoadBalancerStatus;
+}
 
 export const service: Kind = {
   group: "",
@@ -55,4 +61,5 @@ export const service: Kind = {
   plural: "services",
   scope: "Namespaced",
   schema: () => ({ type: "object", properties: { spec } }),
+  status: loadBalancerStatus,
 };

@@ -1,5 +1,6 @@
 import type { Static } from "typebox";
 import type { Frozen, Kind, ObjectOf } from "./kind.ts";
+import { labelSelector } from "./label-selector.ts";
 
 /** RFC 1035 section 2.3.4: a TTL and the SOA timers fit in 31 bits. */
 const MAX_SECONDS = 2_147_483_647;
@@ -138,6 +139,18 @@ const schema = {
           maxItems: 10_000,
           description: "The zone's records, besides SOA and its own NS.",
           items: record,
+        },
+        derive: {
+          type: "object",
+          description:
+            "Add A, AAAA and CNAME records for host names of Gateways, HTTPRoutes and Ingresses, and of LoadBalancer Services with the annotation `fairway.dev/hostname`. A name that the zone has records for itself is left alone. Without it nothing is added.",
+          required: ["namespaces", "ttl"],
+          properties: {
+            namespaces: labelSelector(
+              "Namespaces whose objects may have names in the zone, by their labels; `{}` is every namespace.",
+            ),
+            ttl: seconds(60, "Time to live of these records."),
+          },
         },
         zoneFile: {
           type: "string",

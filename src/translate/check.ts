@@ -50,11 +50,11 @@ function toRow(kind: string, name: string, part: string, conditions: readonly Co
 }
 
 /**
- * Conflicted and PartiallyInvalid are well when false; Accepted only when nothing below is refused either. Listeners whose
+ * Conflicted, PartiallyInvalid and Degraded are well when false; Accepted only when nothing below is refused either. Listeners whose
  * TLS overlaps are kept apart: it is a hint why requests get 421.
  */
 function isWell({ type, status, reason }: Condition): boolean {
   if (type === "OverlappingTLSConfig") return true;
-  if (type === "Conflicted" || type === "PartiallyInvalid") return status === "False";
+  if (type === "Conflicted" || type === "PartiallyInvalid" || type === "Degraded") return status === "False";
   return status === "True" && reason !== "ListenersNotValid";
 }

@@ -2,29 +2,16 @@ import assert from "node:assert/strict";
 import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { makeDecoder } from "#src/resource/decode.ts";
-import { splitDocuments } from "#src/resource/documents.ts";
-import type { Resource } from "#src/resource/resource.ts";
-import { formatYaml, parseYaml } from "#src/resource/yaml.ts";
+import { formatYaml } from "#src/resource/yaml.ts";
 import { withBuiltInClasses } from "#src/gateway/built-in-class.ts";
 import { toRows } from "./check.ts";
 import { makeTranslate } from "./translate.ts";
+import { decodeAll } from "./world.cases.ts";
 
 /** `FAIRWAY_GOLDEN=write` writes what is instead of comparing with it: read the difference before committing it. */
 const WRITE = process.env["FAIRWAY_GOLDEN"] === "write";
 
 const folder = join(import.meta.dirname, "testdata");
-const decode = makeDecoder();
-
-function decodeAll(text: string): Resource[] {
-  return splitDocuments(text).map((document) => {
-    const { value, faults } = parseYaml(document.text);
-    const decoded = decode(value);
-    assert.deepEqual([faults, decoded.faults], [[], undefined]);
-    return decoded.resource!;
-  });
-}
-
 /** Certificates are long and not the point. */
 function shortenPem(json: string): string {
   return json.replaceAll(/-----BEGIN ([A-Z ]+)-----[^"]*/g, "<$1>");

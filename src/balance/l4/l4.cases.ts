@@ -61,6 +61,7 @@ export const l4Port = (protocol: "TCP" | "UDP", addresses: readonly string[], po
   kind: "port",
   engine: "balancer",
   port,
+  publicPort: port,
   protocol,
   addresses,
   listeners: [{ id: LISTENER, gateway: "default/gateway", hostname: "", certificates: [] }],

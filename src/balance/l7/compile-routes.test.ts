@@ -168,12 +168,14 @@ function serve(set: Set) {
     const config: PortConfig = {
       kind: "port",
       engine: "balancer",
-      port: number,
+      // As in a cluster: nothing that clients see may be the bound port.
+      port: 10_000 + number,
+      publicPort: number,
       protocol: secure ? "HTTPS" : "HTTP",
       addresses: [],
       listeners,
     };
-    return { secure, stages: compiler.compile([config], routes).get(number)!.stages };
+    return { secure, stages: compiler.compile([config], routes).get(10_000 + number)!.stages };
   };
   const port = { current: compile(set.routes) };
   /** What follows meets these routes. */

@@ -12,6 +12,7 @@ const port = (number: number): PortConfig => ({
   kind: "port",
   engine: "balancer",
   port: number,
+  publicPort: number,
   protocol: "HTTP",
   addresses: [],
   listeners: [{ id: `d/g/${number}`, gateway: "d/g", hostname: "", certificates: [] }],

@@ -16,6 +16,7 @@ export interface RouteStages {
   stagesOf(rule: HttpRuleConfig, matched: string): readonly Stage[];
 }
 
+/** `port` is the one that clients connect to. */
 export type StagesFor = (port: number, route: HttpRouteConfig) => RouteStages;
 
 interface RankedMatch extends Ranked, RouteMatch {}
@@ -50,9 +51,9 @@ export class TableCompiler {
     return tables;
   }
 
-  #listenersOf({ port, listeners }: PortConfig, attached: Attachments): HostTable<ListenerRoutes> {
+  #listenersOf(port: PortConfig, attached: Attachments): HostTable<ListenerRoutes> {
     const tables = new Map<string, ListenerRoutes>();
-    for (const [hostname, same] of Map.groupBy(listeners, (listener) => listener.hostname)) {
+    for (const [hostname, same] of Map.groupBy(port.listeners, (listener) => listener.hostname)) {
       tables.set(hostname, {
         hostname,
         gateway: same[0]!.gateway,
@@ -63,7 +64,7 @@ export class TableCompiler {
   }
 
   #hostsOf(
-    port: number,
+    port: PortConfig,
     listenerHost: string,
     listeners: readonly ListenerConfig[],
     attached: Attachments,
@@ -82,14 +83,14 @@ export class TableCompiler {
     const tables = new Map<string, PathTable<RouteMatch>>();
     for (const [hostname, lists] of byHost) {
       const make = (): PathTable<RouteMatch> => new PathTable(lists.flat().toSorted(byPrecedence));
-      tables.set(hostname, this.#paths.get(`${port} ${listenerHost} ${hostname}`, lists, make));
+      tables.set(hostname, this.#paths.get(`${port.port} ${listenerHost} ${hostname}`, lists, make));
     }
     return new HostTable(tables);
   }
 
-  #matchesOf(port: number, gateway: string, route: HttpRouteConfig): readonly RankedMatch[] {
-    const stages = this.#stagesFor(port, route);
-    const parts = [route, ...stages.parts];
+  #matchesOf({ port, publicPort }: PortConfig, gateway: string, route: HttpRouteConfig): readonly RankedMatch[] {
+    const stages = this.#stagesFor(publicPort, route);
+    const parts = [route, publicPort, ...stages.parts];
     return this.#matches.get(`${port} ${gateway} ${route.id}`, parts, () => compileMatches(gateway, route, stages));
   }
 }

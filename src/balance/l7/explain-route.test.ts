@@ -9,6 +9,7 @@ const port = (number: number, hosts: readonly string[]): PortConfig => ({
   kind: "port",
   engine: "balancer",
   port: number,
+  publicPort: number,
   protocol: "HTTP",
   addresses: [],
   listeners: hosts.map((hostname) => ({

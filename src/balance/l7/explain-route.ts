@@ -262,9 +262,9 @@ function elsewhereOf(
   routes: readonly HttpRouteConfig[],
   request: Message,
 ): RouteExplanation["elsewhere"] {
-  const portOf = new Map(ports.flatMap((each) => each.listeners.map(({ id }) => [id, each.port] as const)));
+  const portOf = new Map(ports.flatMap((each) => each.listeners.map(({ id }) => [id, each.publicPort] as const)));
   return routes
-    .filter(({ attachments }) => attachments.every(({ listener }) => portOf.get(listener) !== port.port))
+    .filter(({ attachments }) => attachments.every(({ listener }) => portOf.get(listener) !== port.publicPort))
     .flatMap(({ id, attachments }) =>
       attachments.flatMap(({ listener, hostnames }) => {
         const other = portOf.get(listener);

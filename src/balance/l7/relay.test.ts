@@ -128,7 +128,8 @@ class World implements AsyncDisposable {
       ...change,
     };
     const listeners = [{ id: "ns/gw/http", gateway: "ns/gw", hostname: "", certificates: [] }];
-    const port = { kind: "port", engine: "balancer", port: 80, protocol: "HTTP", addresses: [], listeners } as const;
+    const place = { engine: "balancer", port: 80, publicPort: 80, protocol: "HTTP", addresses: [] } as const;
+    const port = { kind: "port", ...place, listeners } as const;
     const route = {
       kind: "httpRoute",
       id: "ns/r",
