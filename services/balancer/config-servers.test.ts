@@ -41,6 +41,7 @@ function configuration(port: number, state: string, certificate: Entry): Entry[]
       kind: "port",
       engine: "balancer",
       port,
+      publicPort: port,
       protocol: "HTTPS",
       addresses: [...HOSTS],
       listeners: [{ id: "test/front/all", gateway: "test/front", hostname: "", certificates: [certificate.key] }],

@@ -76,10 +76,13 @@ export function workloadOf(
   ];
 }
 
-/** The options of a plane's process that it cannot be given while it runs. */
-function startOptions(plane: Plane, { cache }: DataPlane["spec"]): string[] {
-  return plane.engine === "edge" && cache !== undefined ? [`--cache-bytes=${cache.maxBytes}`] : [];
+/** A container's arguments, with what a process cannot be told while it runs. */
+function argumentsOf({ args = [] }: PodContainer, { engine }: Plane, { cache }: DataPlane["spec"]): readonly string[] {
+  if (engine !== "edge" || cache === undefined) return args;
+  return [...args.filter((argument) => !argument.startsWith(CACHE_BYTES)), `${CACHE_BYTES}${cache.maxBytes}`];
 }
+
+const CACHE_BYTES = "--cache-bytes=";
 
 function podTemplate(
   plane: Plane,
@@ -92,7 +95,7 @@ function podTemplate(
   const hostPorts = plane.ports === "listener" ? hostPortsOf(plane, allocations) : [];
   const containers = template.spec.containers.map((container) => {
     if (container.name !== plane.engine) return container;
-    const args = [...(container.args ?? []), ...startOptions(plane, spec)];
+    const args = argumentsOf(container, plane, spec);
     const ports = [...(container.ports ?? []), ...hostPorts];
     return { ...container, ...(args.length > 0 && { args }), ...(ports.length > 0 && { ports }) };
   });

@@ -36,7 +36,7 @@ export interface TestPod {
   readonly held: Map<string, string>;
 }
 
-const container = (name: string) => ({ name, image: `fairway/${name}:1`, args: [`--plane=${name}`] });
+const container = (name: string) => ({ name, image: `fairway/${name}:1`, args: ["--workers=1", "--cache-bytes=1"] });
 
 export const TEMPLATES = {
   balancer: {

@@ -161,7 +161,8 @@ export class ConfigServer implements AsyncDisposable {
       const isTold = this.#advance(client);
       if (!isTold && (isNews || (changes.length > 0 && client.state?.isFollower === false))) this.#offer(client);
     }
-    return { digest: this.#everything.digest, changed: changes.map(({ key }) => key), live };
+    const changed = changes.filter(({ before: old, after }) => old?.version !== after?.version);
+    return { digest: this.#everything.digest, changed: changed.map(({ key }) => key), live };
   }
 
   /** From now on the leader, in that term (its Lease's leaseTransitions, plus 1 since they begin with 0); 0: not any more. */
@@ -308,7 +309,8 @@ function changesOf(before: ReadonlyMap<string, Entry>, after: ReadonlyMap<string
   const changes: EntryChange[] = [];
   for (const [key, entry] of after) {
     const old = before.get(key);
-    if (old?.version !== entry.version) changes.push({ key, before: old, after: entry });
+    // Another object of the same version may be for other clients: filters are asked of both.
+    if (old !== entry) changes.push({ key, before: old, after: entry });
   }
   for (const [key, old] of before) if (!after.has(key)) changes.push({ key, before: old, after: undefined });
   return changes;

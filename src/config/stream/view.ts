@@ -6,6 +6,7 @@ import type { Entry } from "#src/config/model.ts";
 import { digestText, digestWeight } from "./entry.ts";
 import { encodeFrame } from "./frame.ts";
 
+/** Its answer for an entry is for good: one that becomes visible to others is another object of the same version. */
 export type EntryFilter = (entry: Entry) => boolean;
 
 /** What became of a key from one publication to the next; one of the two is there. */
@@ -74,6 +75,7 @@ export class ConfigView {
     for (const { key, before, after } of changes) {
       const had = before !== undefined && this.#filter(before);
       const has = after !== undefined && this.#filter(after);
+      if (had && has && before.version === after.version) continue;
       if (had) this.#sum -= digestWeight(key, before.version);
       if (has) this.#sum += digestWeight(key, after.version);
       if (had || has) step.set(key, had ? before.version : undefined);
