@@ -7,7 +7,7 @@ import { globSync } from "node:fs";
 import { exit } from "node:process";
 import { installCommand, isInstalled } from "./programs.ts";
 
-const PROGRAMS = ["kubectl"];
+const PROGRAMS = ["helm", "kubectl"];
 
 const faults = PROGRAMS.filter((program) => !isInstalled(program)).map(
   (program) => `Cannot run the e2e tests: ${program} is not installed. Install it: ${installCommand(program)}`,
@@ -24,7 +24,7 @@ if (faults.length > 0) {
   exit(1);
 }
 
-const files = globSync("{src,services}/**/*.e2e.ts").toSorted();
+const files = globSync("{src,services,charts}/**/*.e2e.ts").toSorted();
 const runner = spawn(
   process.execPath,
   ["--no-warnings", "--test", "--test-concurrency=1", ...process.argv.slice(2), ...files],
