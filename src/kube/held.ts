@@ -40,7 +40,8 @@ export function makeHold(kind: KubeKind, reading: Reading): Hold {
   return known === undefined ? holdWhole : (object, previous) => holdDecoded(known, reading, object, previous);
 }
 
-function holdWhole(object: KubeObject): HeldObject {
+/** As the API server has it, less what only it needs. */
+export function holdWhole(object: KubeObject): HeldObject {
   const whole = { ...object, metadata: trimMetadata(object.metadata) };
   return { ...identityOf(object), resource: undefined, faults: NO_FAULTS, status: object["status"], object: whole };
 }

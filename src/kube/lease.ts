@@ -64,6 +64,11 @@ export class LeaderElection implements AsyncDisposable {
     return this.#view.mayWrite(now) && this.#clock.wall() < this.#renewedWall + this.#durations.renewDeadlineMs;
   }
 
+  /** Counts leaders, from 1: larger than that of any before us. */
+  get term(): number {
+    return (this.#view.record?.transitions ?? 0) + 1;
+  }
+
   /** Who holds the Lease, as far as is known; "" nobody. */
   get leader(): string {
     return this.#view.record?.holder ?? "";

@@ -8,7 +8,7 @@ import { type Clock, systemClock } from "#src/process/clock.ts";
 import { makeDecoder } from "#src/resource/decode.ts";
 import type { Resource } from "#src/resource/resource.ts";
 import type { CheckZone } from "#src/resource/zone-text.ts";
-import { type HeldObject, makeHold } from "./held.ts";
+import { type HeldObject, holdWhole, makeHold } from "./held.ts";
 import type { KubeKind } from "./object.ts";
 import { type Change, ObjectStore } from "./object-store.ts";
 import type { KubeClient } from "./request.ts";
@@ -36,6 +36,8 @@ export interface KubeSourceOptions {
   readonly kinds: readonly WatchedKind[];
   /** Says what is wrong with a zone's text; without it zones are not looked into. */
   readonly checkZone?: CheckZone;
+  /** Objects are held as they are, of kinds that Fairway reads as configuration too. */
+  readonly whole?: boolean;
   /** The first batch comes when all kinds have been listed, with all there is. */
   readonly onBatch: (batch: KubeBatch) => void;
   /** A watch's `synced` or `failing` changed, or whether its kind is absent: for the log. */
@@ -130,7 +132,7 @@ export class KubeSource implements AsyncDisposable {
   #makeWatches(watched: WatchedKind, reading: Reading, options: KubeSourceOptions): Watched[] {
     const { kind, namespaces = [""], labelSelector } = watched;
     const fieldSelector = watched.fieldSelector ?? (kind.kind === "Secret" ? TLS_SECRETS : undefined);
-    const hold = makeHold(kind, reading);
+    const hold = options.whole === true ? holdWhole : makeHold(kind, reading);
     return (kind.scope === "Cluster" ? [""] : namespaces).map((namespace) => {
       const store = new ObjectStore(hold, (name, change) => this.#note(name, change));
       const watch = new KindWatch({

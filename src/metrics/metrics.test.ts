@@ -43,7 +43,7 @@ function fixture() {
     get: (row: number, slot: number) => rows[row]![slot]!,
   };
   const reader = new SlotReader(sums, 2, layout, tables);
-  const registry = createRegistry(layout, reader, [buildInfoMetric("dns", "1.2.3")]);
+  const registry = createRegistry([buildInfoMetric("dns", "1.2.3")], { layout, reader });
   const handles = rows.map((row) => bindMetrics(declarations, layout, tables, row));
   return { layout, tables, reader, registry, first: handles[0]!, second: handles[1]! };
 }
@@ -181,11 +181,7 @@ for (const host of ["127.0.0.1", "::1"]) {
 }
 
 test("process figures: this process, and none that is gone", async () => {
-  const layout = layoutMetrics({});
-  const registry = createRegistry(layout, new SlotReader({ sum: () => 0, get: () => 0 }, 0, layout, []), [
-    ...processMetrics(() => [process.pid, 2 ** 30]),
-    tcpSocketMetric(() => new Set()),
-  ]);
+  const registry = createRegistry([...processMetrics(() => [process.pid, 2 ** 30]), tcpSocketMetric(() => new Set())]);
   const text = await registry.render();
   const value = (name: string) => Number(new RegExp(`^${name} (\\S+)$`, "m").exec(text)?.[1]);
   assert.ok(value("process_cpu_seconds_total") > 0);

@@ -19,11 +19,12 @@ test("promtool finds no fault", async () => {
   const row = new Float64Array(layout.counters + layout.gauges);
   bindMetrics(declarations, layout, [], row).duration.observe(0, 0.1);
   const reader = new SlotReader({ sum: (slot) => row[slot]!, get: (_, slot) => row[slot]! }, 1, layout, []);
-  const registry = createRegistry(layout, reader, [
+  const collected = [
     buildInfoMetric("edge", '1.0 "quoted" \\ and\nbroken'),
     tcpSocketMetric(() => new Set([80])),
     ...processMetrics(() => [process.pid]),
-  ]);
+  ];
+  const registry = createRegistry(collected, { layout, reader });
   const { status, stdout, stderr } = spawnSync("promtool", ["check", "metrics"], {
     input: await registry.render(),
     encoding: "utf8",

@@ -31,12 +31,20 @@ export interface MetricsText {
   render(): Promise<string>;
 }
 
-export function createRegistry(
-  layout: MetricLayout,
-  reader: SlotReader,
-  collected: readonly CollectedMetric[],
-): MetricsText {
+/** Series in shared slots, of a service with data processes. */
+export interface SlotMetrics {
+  readonly layout: MetricLayout;
+  readonly reader: SlotReader;
+}
+
+export function createRegistry(collected: readonly CollectedMetric[], slots?: SlotMetrics): MetricsText {
   const registry = new Registry();
+  if (slots !== undefined) registerSlots(registry, slots);
+  for (const metric of collected) register(registry, metric);
+  return { contentType: registry.contentType, render: () => registry.metrics() };
+}
+
+function registerSlots(registry: Registry, { layout, reader }: SlotMetrics): void {
   for (const place of layout.metrics.values()) {
     const { declaration } = place;
     if (declaration.type === "histogram") {
@@ -50,8 +58,6 @@ export function createRegistry(
       collect: () => reader.read(place).map(({ labels, slots }) => ({ labels, value: slots[0]! })),
     });
   }
-  for (const metric of collected) register(registry, metric);
-  return { contentType: registry.contentType, render: () => registry.metrics() };
 }
 
 function register(registry: Registry, metric: CollectedMetric): void {

@@ -66,12 +66,13 @@ function unreadyReason({ state, relay, processes, unready }: MainParts): string 
 async function openRegistry(parts: MainParts): Promise<MetricsText> {
   const { name, restarts, relay, processes, layout, reader, tcpPorts, collected } = parts;
   const { createRegistry } = await import("#src/metrics/registry.ts");
-  return createRegistry(layout, reader, [
+  const measured = [
     buildInfoMetric(name, VERSION),
     restartMetric(restarts),
     ...processMetrics(() => [process.pid, ...processes.pids]),
     tcpSocketMetric(tcpPorts),
     ...relay.metrics(),
     ...collected(),
-  ]);
+  ];
+  return createRegistry(measured, { layout, reader });
 }

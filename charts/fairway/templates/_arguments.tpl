@@ -18,6 +18,7 @@ is declared in services/NAME/main.ts and src/process/frame-options.ts.
 - "--drain-timeout={{ int64 $values.drain.timeoutSeconds }}s"
 {{- if include "fairway.isConfigured" .component }}
 - '--config-servers={{ include "fairway.streamHost" .root }}:9647'
+- '--config-server-name={{ include "fairway.streamHost" .root }}'
 - "--config-token=/var/run/fairway/token"
 - "--config-ca=/var/run/fairway/ca.crt"
 - "--config-snapshot=/var/lib/fairway/config.snapshot"
@@ -52,8 +53,9 @@ is declared in services/NAME/main.ts and src/process/frame-options.ts.
 {{- end }}
 
 {{- define "fairway.controllerArguments" -}}
+- "--stream-address=$(POD_IP)"
 - "--stream-port=9647"
 - "--namespace={{ .Release.Namespace }}"
 - "--templates=/etc/fairway/templates"
-- '--image={{ include "fairway.image" . }}'
+- "--stream-secret=/etc/fairway/stream"
 {{- end }}

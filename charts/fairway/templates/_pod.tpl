@@ -92,6 +92,7 @@ spec:
         {{- end }}
         {{- if eq $component "controller" }}
         - { name: templates, mountPath: /etc/fairway/templates, readOnly: true }
+        - { name: stream, mountPath: /etc/fairway/stream, readOnly: true }
         {{- end }}
       {{- end }}
   {{- if or $configured (eq $component "controller") }}
@@ -102,7 +103,8 @@ spec:
       projected:
         sources:
           - serviceAccountToken: { path: token, audience: fairway-config, expirationSeconds: 3600 }
-          - secret: { name: fairway-stream, optional: true, items: [{ key: ca.crt, path: ca.crt }] }
+          # The pod waits until the controller has made it.
+          - secret: { name: fairway-stream, items: [{ key: ca.crt, path: ca.crt }] }
     # The last configuration, for a container that starts while no controller can be reached. It holds private keys.
     - name: snapshot
       emptyDir: { medium: Memory, sizeLimit: 64Mi }
@@ -114,6 +116,9 @@ spec:
     {{- if eq $component "controller" }}
     - name: templates
       configMap: { name: fairway-pod-templates }
+    # For a container that starts while the API server is away.
+    - name: stream
+      secret: { secretName: fairway-stream }
     {{- end }}
   {{- end }}
   {{- with $root.Values.topologyKeys }}
