@@ -17,6 +17,7 @@ export interface KubeMetadata {
   readonly ownerReferences?: readonly OwnerReference[];
   readonly uid?: string;
   readonly resourceVersion?: string;
+  readonly deletionTimestamp?: string;
 }
 
 export interface KubeObject {
