@@ -70,8 +70,9 @@ export const up = defineCommand({
     }
     await using _origins = options.demo ? await DemoOrigins.start() : undefined;
     // Services connect before the configuration is read: until then there is nothing to send.
-    let planesOf: Configuration["planesOf"] = () => new Set();
-    const filters = new Map(SERVICES.map((name) => [name as string, (entry: Entry) => planesOf(entry).has(name)]));
+    let planesOf: Configuration["planesOf"] | undefined;
+    const filters = new Map<string, (entry: Entry) => boolean>();
+    for (const name of SERVICES) filters.set(name, (entry) => planesOf?.(entry).has(name) === true);
     await using server = new ConfigServer({ select: (name) => filters.get(name) });
     const publisher = new Publisher(server);
     const socket = join(runtime.path, "config.sock");

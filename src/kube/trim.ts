@@ -34,9 +34,15 @@ export function trimBuiltIn(object: KubeObject, schema: Schema): Record<string, 
   const { apiVersion, kind, metadata, ...rest } = object;
   const fields = prune(schema, rest);
   const kept: Record<string, unknown> = { apiVersion, kind, metadata, ...(isRecord(fields) && fields) };
-  if (kind === "EndpointSlice" && Array.isArray(kept["endpoints"]))
+  if (kind === "EndpointSlice" && !isOwnSlice(metadata) && Array.isArray(kept["endpoints"]))
     kept["endpoints"] = kept["endpoints"].map((endpoint: unknown) => omit(endpoint, DROPPED_OF_ENDPOINT));
   return kept;
+}
+
+/** Fairway's own slices are compared with what they should be, and tell which pods are in use. */
+function isOwnSlice(metadata: unknown): boolean {
+  const labels = isRecord(metadata) ? metadata["labels"] : undefined;
+  return isRecord(labels) && labels["endpointslice.kubernetes.io/managed-by"] === "fairway.dev";
 }
 
 function prune(schema: Schema, value: unknown): unknown {

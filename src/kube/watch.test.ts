@@ -130,6 +130,24 @@ test("of built-in kinds, fields that are not known and null are left out, at eve
   );
 });
 
+test("a Service keeps what its load balancer has, and a slice of ours the pods that it leads to", () => {
+  const loadBalancer = { ingress: [{ ip: "192.0.2.1", ipMode: "VIP" }] };
+  const balanced = { apiVersion: "v1", metadata: { name: "a" }, kind: "Service", spec: {} };
+  assert.deepEqual(trimBuiltIn({ ...balanced, status: { loadBalancer, conditions: [] } }, service.schema()), {
+    ...balanced,
+    status: { loadBalancer: { ingress: [{ ip: "192.0.2.1" }] } },
+  });
+  const labels = { "endpointslice.kubernetes.io/managed-by": "fairway.dev" };
+  const slice = {
+    apiVersion: "discovery.k8s.io/v1",
+    kind: "EndpointSlice",
+    metadata: { name: "a", labels },
+    addressType: "IPv4",
+    endpoints: [{ addresses: ["192.0.2.1"], targetRef: { kind: "Pod", uid: "u" } }],
+  };
+  assert.deepEqual(trimBuiltIn(slice, endpointSlice.schema()), slice);
+});
+
 test("paths of kinds and objects", () => {
   const node: KubeKind = { group: "", versions: ["v1"], kind: "Node", plural: "nodes", scope: "Cluster" };
   assert.equal(collectionPath(node, "ignored"), "/api/v1/nodes");

@@ -60,6 +60,6 @@ export const service: Kind = {
   kind: "Service",
   plural: "services",
   scope: "Namespaced",
-  schema: () => ({ type: "object", properties: { spec } }),
+  schema: () => ({ type: "object", properties: { spec, status: loadBalancerStatus } }),
   status: loadBalancerStatus,
 };

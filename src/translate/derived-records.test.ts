@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { parseName } from "#src/dns/wire/name-text.ts";
 import { readZone } from "#src/dns/zone/read-zone.ts";
 import { makeTranslate } from "./translate.ts";
-import { decodeAll } from "./world.cases.ts";
+import { decodeAll } from "#src/testing/cluster-world.ts";
 
 const label = fc.constantFrom("a", "b", "ns", "*", "cut", "x_y");
 const name = fc.array(label, { maxLength: 3 }).map((labels) => [...labels, "zone.example"].join("."));

@@ -63,6 +63,8 @@ export function frontsOf(objects: ObjectIndex, gateways: readonly JudgedGateway[
         address: spec.addresses?.[0]?.value ?? "",
         ports,
         ...serviceFacts(objects.services.get(`${metadata.namespace}/${name}`), owner),
+        // Clients of host ports come to the nodes.
+        ...(plane.ports === "listener" && { addresses: [] }),
       },
     ];
   });

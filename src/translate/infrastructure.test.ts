@@ -7,7 +7,7 @@ import { formatYaml } from "#src/resource/yaml.ts";
 import { toRows } from "./check.ts";
 import { INFRASTRUCTURE_KINDS } from "./infrastructure.ts";
 import { dedicatedName, PLANE_LABEL } from "./workload.ts";
-import { decodeAll, World } from "./world.cases.ts";
+import { decodeAll, World } from "#src/testing/cluster-world.ts";
 
 /** See translate.test.ts. */
 const WRITE = process.env["FAIRWAY_GOLDEN"] === "write";

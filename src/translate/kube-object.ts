@@ -1,4 +1,5 @@
 /** Objects as they are applied and read: plain JSON. */
+import type { Resource } from "#src/resource/resource.ts";
 
 export interface OwnerReference {
   readonly apiVersion: string;
@@ -16,6 +17,7 @@ export interface KubeMetadata {
   readonly ownerReferences?: readonly OwnerReference[];
   readonly uid?: string;
   readonly resourceVersion?: string;
+  readonly deletionTimestamp?: string;
 }
 
 export interface KubeObject {
@@ -34,6 +36,14 @@ export interface ObjectRef {
   readonly name: string;
   readonly uid: string;
   readonly resourceVersion: string;
+}
+
+/** An object of ours that was read as a resource, as one that is compared with what it should be. */
+export function ownObject(
+  resource: Resource,
+  { uid, resourceVersion }: { readonly uid: string; readonly resourceVersion: string },
+): KubeObject {
+  return { ...resource, metadata: { ...resource.metadata, uid, resourceVersion } };
 }
 
 /** `Service shop/web-fairway`. */

@@ -4,7 +4,7 @@ import { status } from "#src/gateway/status.ts";
 import type { StatusFacts } from "#src/gateway/observed.ts";
 import { addressesOfFronts, carriedOf } from "./status-facts.ts";
 import type { Translation } from "./translate.ts";
-import { decodeAll, observe, World } from "./world.cases.ts";
+import { decodeAll, observe, World } from "#src/testing/cluster-world.ts";
 
 const OBJECTS = `
 apiVersion: fairway.dev/v1alpha1

@@ -6,7 +6,7 @@ import { formatYaml } from "#src/resource/yaml.ts";
 import { withBuiltInClasses } from "#src/gateway/built-in-class.ts";
 import { toRows } from "./check.ts";
 import { makeTranslate } from "./translate.ts";
-import { decodeAll } from "./world.cases.ts";
+import { decodeAll } from "#src/testing/cluster-world.ts";
 
 /** `FAIRWAY_GOLDEN=write` writes what is instead of comparing with it: read the difference before committing it. */
 const WRITE = process.env["FAIRWAY_GOLDEN"] === "write";

@@ -4,12 +4,15 @@ import type { Entry } from "#src/config/model.ts";
 import { withBuiltInClasses } from "#src/gateway/built-in-class.ts";
 import type { PodObservation } from "#src/gateway/observed.ts";
 import { makeDecoder } from "#src/resource/decode.ts";
+import { endpointSlice } from "#src/resource/endpoint-slice.ts";
+import { service } from "#src/resource/service.ts";
+import { trimBuiltIn } from "#src/kube/trim.ts";
 import { splitDocuments } from "#src/resource/documents.ts";
 import type { Resource } from "#src/resource/resource.ts";
 import { parseYaml } from "#src/resource/yaml.ts";
 import type { Allocation } from "#src/translate/allocation.ts";
 import { type Infrastructure, infrastructure } from "#src/translate/infrastructure.ts";
-import { type KubeObject, objectKey } from "#src/translate/kube-object.ts";
+import { type KubeObject, objectKey, ownObject } from "#src/translate/kube-object.ts";
 import { makeTranslate, type Translate, type Translation } from "#src/translate/translate.ts";
 
 const decode = makeDecoder();
@@ -100,7 +103,7 @@ export class World {
   }
 
   infrastructure(translation: Translation): Infrastructure {
-    const observation = { pods: this.pods.map(observe), existing: [...this.existing.values()] };
+    const observation = { pods: this.pods.map(observe), existing: [...this.existing.values()].map(readBack) };
     return infrastructure(translation, observation, { templates: TEMPLATES, home: "fairway-system", owner: HOME });
   }
 
@@ -160,9 +163,19 @@ interface SliceShape {
   readonly endpoints: readonly { readonly addresses: readonly string[] }[];
 }
 
-/** As it comes back by a watch. */
+/** What the watch adapter holds of it. */
+function readBack(object: KubeObject): KubeObject {
+  if (object.kind !== "Service" && object.kind !== "EndpointSlice") return object;
+  const { uid = "", resourceVersion = "" } = object.metadata;
+  return ownObject(asResource(object), { uid, resourceVersion });
+}
+
+/** As it comes back by a watch: the adapter keeps the fields of its schema. */
 function asResource(object: KubeObject): Resource {
-  const { resource, faults } = decode(structuredClone(object));
+  const kind = object.kind === "Service" ? service : endpointSlice;
+  const { resource, faults } = decode(
+    structuredClone(trimBuiltIn({ ...object, metadata: { ...object.metadata } }, kind.schema())),
+  );
   assert.deepEqual(faults, undefined);
   assert.ok(resource);
   return resource;
