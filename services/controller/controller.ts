@@ -243,7 +243,7 @@ const gauge = (name: string, help: string, value: () => number): CollectedMetric
 });
 
 function logState(log: Logger, state: WatchState): void {
-  if (state.failing !== undefined) log.warn("a watch fails", { kind: state.kind, reason: state.failing });
+  if (state.failing !== undefined) log.warn("a watch fails", { kind: state.kind, reason: state.failing.reason });
 }
 
 /** The chart's Deployment, so that what we make goes with it. */

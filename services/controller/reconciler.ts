@@ -8,18 +8,18 @@ import type { EntryFilter } from "#src/config/stream/view.ts";
 import type { ConfigServer } from "#src/config/stream/server.ts";
 import type { PodObservation } from "#src/gateway/observed.ts";
 import { type CurrentObject, status } from "#src/gateway/status.ts";
-import { isRecord } from "#src/kube/object.ts";
+import { isRecord, type KubeMetadata } from "#src/kube/object.ts";
 import type { KubeBatch, KubeSource } from "#src/kube/source.ts";
 import type { Logger } from "#src/process/logger.ts";
 import { apiVersionOf } from "#src/resource/kind.ts";
 import { KINDS } from "#src/resource/resource.ts";
 import { infrastructure } from "#src/translate/infrastructure.ts";
 import type { KubeObject } from "#src/translate/kube-object.ts";
+import { observePod, planesByLabel } from "#src/translate/pod-observation.ts";
 import { addressesOfFronts, carriedOf } from "#src/translate/status-facts.ts";
 import { makeTranslate, type Translation } from "#src/translate/translate.ts";
 import { dedicatedName, type WorkloadContext } from "#src/translate/workload.ts";
 import { MADE, WITH_STATUS } from "./kinds.ts";
-import { observePods } from "./pods.ts";
 import type { Wish, WriteQueue } from "./write-queue.ts";
 
 export interface ReconcilerOptions {
@@ -82,10 +82,13 @@ export class Reconciler implements Disposable {
   /** Plane of the pods of a service account in our namespace. */
   planeOf(serviceAccount: string): string | undefined {
     const shared = SHARED.find((plane) => serviceAccount === `fairway-${plane}`);
-    if (shared !== undefined) return shared;
+    return shared ?? this.#planes().find((plane) => plane.includes("/") && dedicatedName(plane) === serviceAccount);
+  }
+
+  /** Shared and dedicated, those of which only pods are left too. */
+  #planes(): string[] {
     const { fronts = [], allocations = [] } = this.#translation ?? {};
-    const dedicated = [...fronts.map(({ plane }) => plane.id), ...allocations.map(({ plane }) => plane)];
-    return dedicated.find((plane) => plane.includes("/") && dedicatedName(plane) === serviceAccount);
+    return [...SHARED, ...fronts.map(({ plane }) => plane.id), ...allocations.map(({ plane }) => plane)];
   }
 
   /** Objects of configuration have changed. */
@@ -159,11 +162,17 @@ export class Reconciler implements Disposable {
 
   #pods(): PodObservation[] {
     const { objects, server } = this.#options;
-    return observePods({
-      pods: objects().objects("Pod"),
-      nodes: objects().objects("Node"),
-      clients: server.clients,
-      planeOf: (account) => this.planeOf(account),
+    const planes = planesByLabel(this.#planes());
+    const clients = new Map(server.clients.map((client) => [client.identity?.podUid, client]));
+    const zones = new Map(
+      Array.from(objects().objects("Node"), ({ object }) => [object?.metadata.name, zoneOf(object?.metadata)]),
+    );
+    return Array.from(objects().objects("Pod")).flatMap(({ uid, object }) => {
+      if (object === undefined) return [];
+      // Read back as it was written: an object of a namespace.
+      const pod = object as KubeObject;
+      const node = (pod["spec"] as { readonly nodeName?: string } | undefined)?.nodeName;
+      return observePod(pod, { planes, client: clients.get(uid), zone: zones.get(node) ?? "" }) ?? [];
     });
   }
 
@@ -242,6 +251,14 @@ export class Reconciler implements Disposable {
       if (!this.#faults.has(fault)) this.#options.log.warn("an object is not valid", { fault });
     this.#faults = faults;
   }
+}
+
+const ZONE = "topology.kubernetes.io/zone";
+
+function zoneOf(metadata: KubeMetadata | undefined): string {
+  const labels = metadata?.["labels"];
+  const zone = isRecord(labels) ? labels[ZONE] : undefined;
+  return typeof zone === "string" ? zone : "";
 }
 
 const madeKind = (kind: string) => MADE.find((one) => one.kind === kind)!;

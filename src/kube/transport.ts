@@ -84,7 +84,8 @@ export class Transport {
       method: request.method,
       headers: {
         ...access.headers,
-        accept: "application/json",
+        // The API server's own kinds as JSON, and what has a media type of its own (its token keys).
+        accept: "application/json, */*",
         "user-agent": "fairway",
         ...(body && { "content-type": request.body!.type, "content-length": body.length }),
       },

@@ -10,7 +10,7 @@ makes dedicated planes of the same text (ConfigMap fairway-pod-templates).
 metadata:
   labels:
     {{- include "fairway.selector" . | nindent 4 }}
-    {{- if has $component (list "edge" "balancer") }}
+    {{- if has $component (list "dns" "edge" "balancer") }}
     fairway.dev/data-plane: {{ $component }}
     {{- end }}
   annotations:
