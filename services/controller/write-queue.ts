@@ -69,7 +69,8 @@ export class WriteQueue implements AsyncDisposable {
     }
     for (const [key, wish] of wanted) {
       const sent = this.#sent.get(key);
-      if (sent?.seen === seenBy(wish) && sent.text === textOf(wish)) continue;
+      // A status that was written is seen before it is written again: sooner it would be about an old version.
+      if (sent?.seen === seenBy(wish) && (wish.act === "status" || sent.text === textOf(wish))) continue;
       // One that waits, perhaps for its back-off, has its turn already.
       const isWaiting = this.#wishes.has(key);
       this.#wishes.set(key, wish);
@@ -95,7 +96,11 @@ export class WriteQueue implements AsyncDisposable {
     this.#sent.set(key, sent);
     const result = await this.#write(wish);
     this.counts[result.outcome]++;
-    if (result.outcome === "written") return "done";
+    if (result.outcome === "written") {
+      // Nothing has changed by it: no event will follow.
+      if (result.object?.metadata.resourceVersion === sent.seen) this.#forgetSent(key, sent);
+      return "done";
+    }
     if (result.outcome === "refused") {
       this.#options.log.error("an object cannot be written", { object: key, reason: result.reason });
       setTimeout(() => this.#forgetSent(key, sent), REFUSED_MS).unref();
