@@ -47,7 +47,7 @@ async function startApi(host = "127.0.0.1"): Promise<FakeKubeApi> {
   const api = await FakeKubeApi.start(host);
   api.serveKind(LEASES);
   // As the chart makes it: held by nobody.
-  api.put(LEASES, { metadata: { name: "controller", namespace: "fairway", labels: { app: "fairway" } }, spec: {} });
+  api.put(LEASES, { metadata: { name: "controller", namespace: "fairway", labels: { app: "fairway" } } });
   return api;
 }
 

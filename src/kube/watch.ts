@@ -4,9 +4,10 @@
  */
 import { type BackoffPolicy, backoffMs } from "#src/process/backoff.ts";
 import type { Clock } from "#src/process/clock.ts";
-import { listAll, pause } from "./list.ts";
+import { listAll } from "./list.ts";
 import { collectionPath, type KubeKind } from "./object.ts";
 import type { ObjectStore } from "./object-store.ts";
+import { pause } from "./pause.ts";
 import type { KubeClient } from "./request.ts";
 import type { WatchEvent } from "./watch-event.ts";
 import { followStream } from "./watch-stream.ts";
