@@ -72,6 +72,7 @@ for (const host of ["127.0.0.1", "::1"]) {
     assert.ok(performance.now() - at < DURATIONS.leaseDurationMs, "a Lease that was released is not waited for");
     assert.deepEqual(first.changes, [true, false]);
     assert.equal(specOf(api)["leaseTransitions"], 2);
+    assert.equal(second.election.term, 3);
   });
 }
 
