@@ -42,7 +42,8 @@ export function makeHold(kind: KubeKind, reading: Reading): Hold {
 
 /** As the API server has it, less what only it needs. */
 export function holdWhole(object: KubeObject): HeldObject {
-  const whole = { ...object, metadata: trimMetadata(object.metadata) };
+  const { resourceVersion = "" } = object.metadata;
+  const whole = { ...object, metadata: { ...trimMetadata(object.metadata), resourceVersion } };
   return { ...identityOf(object), resource: undefined, faults: NO_FAULTS, status: object["status"], object: whole };
 }
 
@@ -72,7 +73,7 @@ function holdDecoded(kind: Kind, reading: Reading, raw: KubeObject, previous: He
 /** Only the status was written: an API server counts every other change of a custom kind in `generation`. */
 function isUnchanged(kind: Kind, last: HeldObject, generation: number, metadata: KubeMetadata): boolean {
   if (!CUSTOM_GROUPS.has(kind.group) || generation === 0 || last.generation !== generation) return false;
-  if (last.faults.length > 0) return false;
+  if (last.faults.length > 0 || kind.status !== undefined) return false;
   return isDeepStrictEqual({ namespace: "", labels: {}, annotations: {}, ...metadata }, last.resource?.metadata);
 }
 

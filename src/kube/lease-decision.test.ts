@@ -22,7 +22,7 @@ const record = (holder: string, more: Partial<LeaseRecord> = {}): LeaseRecord =>
   ...more,
 });
 
-const follower: LeaseSelf = { ...DURATIONS, identity: "me", renewedAt: undefined };
+const follower: LeaseSelf = { ...DURATIONS, identity: "me", renewedAt: undefined, transitions: 3 };
 const leader: LeaseSelf = { ...follower, renewedAt: 100_000 };
 
 /** The Lease as seen at 100,000, who looks, when, and what comes of it. */
@@ -49,9 +49,10 @@ const CASES: readonly (readonly [
     130_000,
     { transitions: 3, isTakeover: false },
   ],
-  ["none", undefined, follower, 100_000, { transitions: 0, isTakeover: true }],
-  ["none, and we are the holder", undefined, leader, 101_000, { transitions: 0, isTakeover: false }],
-  ["none, and we were the holder", undefined, leader, 111_000, { transitions: 0, isTakeover: true }],
+  ["none ever", undefined, { ...follower, transitions: undefined }, 100_000, { transitions: 0, isTakeover: true }],
+  ["none any more", undefined, follower, 100_000, { transitions: 4, isTakeover: true }],
+  ["none, and we are the holder", undefined, leader, 101_000, { transitions: 3, isTakeover: false }],
+  ["none, and we were the holder", undefined, leader, 111_000, { transitions: 4, isTakeover: true }],
 ];
 
 for (const [name, seen, self, now, action] of CASES) {

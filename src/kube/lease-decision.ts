@@ -39,6 +39,8 @@ export interface LeaseSelf extends LeaseDurations {
   readonly identity: string;
   /** When the last renewal that succeeded was sent; undefined: not leading. */
   readonly renewedAt: number | undefined;
+  /** The largest number of transitions that this process has seen; undefined: it has seen no Lease. */
+  readonly transitions: number | undefined;
 }
 
 /** `write`: with the version that was observed as precondition, so that only one of several succeeds. */
@@ -48,7 +50,10 @@ export type LeaseAction =
 
 export function decideLease({ record, seenAt }: ObservedLease, self: LeaseSelf, now: number): LeaseAction {
   // Never made, or deleted: then its holder may go on until it learns of it (see LeaseView).
-  if (record === undefined) return writing(0, !isWithinDeadline(self, now));
+  if (record === undefined) {
+    const isHolder = isWithinDeadline(self, now);
+    return writing(self.transitions === undefined ? 0 : self.transitions + (isHolder ? 0 : 1), !isHolder);
+  }
   const { holder, transitions, durationMs } = record;
   if (holder === self.identity) {
     // Ours: renew in time. When we do not know of it (the answer was lost), writing it once more makes sure.
@@ -78,6 +83,7 @@ export class LeaseView {
   readonly #durations: LeaseDurations;
   readonly #identity: string;
   #renewedAt: number | undefined;
+  #transitions: number | undefined;
   #observed: ObservedLease | undefined;
   /** The server may hold another version than the one observed. */
   #isStale = true;
@@ -93,7 +99,7 @@ export class LeaseView {
   }
 
   get self(): LeaseSelf {
-    return { ...this.#durations, identity: this.#identity, renewedAt: this.#renewedAt };
+    return { ...this.#durations, identity: this.#identity, renewedAt: this.#renewedAt, transitions: this.#transitions };
   }
 
   /** As it was seen last. */
@@ -121,6 +127,7 @@ export class LeaseView {
     const isSame = last !== undefined && last.record?.resourceVersion === record?.resourceVersion;
     this.#observed = { record, seenAt: isSame ? last.seenAt : now };
     this.#isStale = false;
+    if (record !== undefined) this.#transitions = Math.max(record.transitions, this.#transitions ?? 0);
     if (record !== undefined && record.holder !== this.#identity) this.#renewedAt = undefined;
   }
 

@@ -47,7 +47,7 @@ async function startApi(host = "127.0.0.1"): Promise<FakeKubeApi> {
   const api = await FakeKubeApi.start(host);
   api.serveKind(LEASES);
   // As the chart makes it: held by nobody.
-  api.put(LEASES, { metadata: { name: "controller", namespace: "fairway", labels: { app: "fairway" } }, spec: {} });
+  api.put(LEASES, { metadata: { name: "controller", namespace: "fairway", labels: { app: "fairway" } } });
   return api;
 }
 
@@ -72,6 +72,7 @@ for (const host of ["127.0.0.1", "::1"]) {
     assert.ok(performance.now() - at < DURATIONS.leaseDurationMs, "a Lease that was released is not waited for");
     assert.deepEqual(first.changes, [true, false]);
     assert.equal(specOf(api)["leaseTransitions"], 2);
+    assert.equal(second.election.term, 3);
   });
 }
 

@@ -2,8 +2,8 @@
 import { type Clock, systemClock } from "#src/process/clock.ts";
 import { apiVersionOf } from "#src/resource/kind.ts";
 import { type LeaseAction, type LeaseDurations, type LeaseRecord, LeaseView } from "./lease-decision.ts";
-import { pause } from "./list.ts";
 import { collectionPath, isRecord, type KubeKind, objectPath } from "./object.ts";
+import { pause } from "./pause.ts";
 import { describeReply, type KubeClient, type KubeReply } from "./request.ts";
 
 export interface LeaderElectionOptions {
@@ -119,7 +119,7 @@ export class LeaderElection implements AsyncDisposable {
     const spec = {
       holderIdentity: identity,
       leaseDurationSeconds: Math.ceil(this.#durations.leaseDurationMs / 1000),
-      acquireTime: action.isTakeover ? now : (record?.acquireTime ?? now),
+      acquireTime: action.isTakeover || record === undefined || record.acquireTime === "" ? now : record.acquireTime,
       renewTime: now,
       leaseTransitions: action.transitions,
     };
@@ -209,9 +209,9 @@ function patchOf(
 function readLease(reply: KubeReply): LeaseRecord | undefined {
   if (reply.status === undefined || reply.status >= 300 || !isRecord(reply.body)) return undefined;
   const { metadata, spec } = reply.body;
-  if (!isRecord(metadata) || !isRecord(spec)) return undefined;
+  if (!isRecord(metadata)) return undefined;
   const { uid, resourceVersion } = metadata;
-  const { holderIdentity, leaseDurationSeconds, leaseTransitions, acquireTime } = spec;
+  const { holderIdentity, leaseDurationSeconds, leaseTransitions, acquireTime } = isRecord(spec) ? spec : {};
   if (typeof uid !== "string" || typeof resourceVersion !== "string") return undefined;
   return {
     holder: typeof holderIdentity === "string" ? holderIdentity : "",

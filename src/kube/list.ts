@@ -1,7 +1,8 @@
 /** A full list of a kind, page by page, all of one moment. */
-import { setImmediate as yieldToOthers, setTimeout as wait } from "node:timers/promises";
+import { setImmediate as yieldToOthers } from "node:timers/promises";
 import { type BackoffPolicy, backoffMs } from "#src/process/backoff.ts";
 import { asKubeObject, isRecord, type KubeKind, type KubeObject } from "./object.ts";
+import { pause } from "./pause.ts";
 import { describeReply, type KubeClient, type KubeFailure, type KubeReply } from "./request.ts";
 
 export interface ListOptions {
@@ -103,15 +104,6 @@ async function askPage(options: ListOptions, limit: number, next: string | undef
 function isPassing(reply: KubeReply | KubeFailure): boolean {
   if (reply.status === undefined) return reply.failure !== "tooLarge" && reply.failure !== "stopped";
   return reply.status === 429 || reply.status >= 500;
-}
-
-/** Waits, not longer than until the signal. */
-export async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  try {
-    await wait(ms, undefined, { signal });
-  } catch {
-    // Stopped: who waits looks at the signal.
-  }
 }
 
 interface Page {

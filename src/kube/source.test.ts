@@ -189,6 +189,40 @@ test("a status that is written changes the object, and not the resource", async 
   assert.deepEqual(after.status, { parents: [] });
 });
 
+test("objects held as they are say which version they are of; a Service that is read has its status", async () => {
+  const status = { loadBalancer: { ingress: [{ ip: "192.0.2.9" }] }, later: {} };
+  const made = {
+    metadata: { name: "s", namespace: "shop", managedFields: [] },
+    spec: { type: "LoadBalancer" },
+    status,
+  };
+  await using followed = await Followed.start([{ kind: service }], (api) => {
+    api.serveKind(SERVICES);
+    api.put(SERVICES, made);
+  });
+  const { api, batches } = followed;
+  using client = plainKubeClient(api.url);
+  await using whole = new KubeSource({ client, kinds: [{ kind: service }], whole: true, onBatch: () => {} });
+  await followed.synced();
+  await followed.watching();
+  const read = followed.source.get("Service shop/s")!;
+  assert.deepEqual(read.resource?.kind === "Service" && read.resource.status, { loadBalancer: status.loadBalancer });
+  const { object } = await until("the same", () => whole.get("Service shop/s"));
+  const { uid, resourceVersion } = read;
+  assert.deepEqual(object, {
+    ...made,
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name: "s", namespace: "shop", uid, resourceVersion },
+  });
+  api.put(SERVICES, { ...made, status: {} });
+  await until("the batch", () => batches[1]?.resources.has("Service shop/s") || undefined);
+  assert.equal(followed.source.revision, api.version);
+  api.delete(SERVICES, "shop/s");
+  await until("the end", () => batches[2]);
+  assert.equal(followed.source.revision, api.version, "a deletion is news too");
+});
+
 test("an object that is not valid keeps its previous version, until it is deleted", async () => {
   await using followed = await Followed.start([{ kind: httpRoute }], withRoutes("a"));
   const { api, source } = followed;

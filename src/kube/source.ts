@@ -92,6 +92,14 @@ export class KubeSource implements AsyncDisposable {
     return this.#watched.map(({ watch }) => watch.state);
   }
 
+  /**
+   * The largest resourceVersion that was read, also of deletions and bookmarks: all who watch the same API server agree
+   * about it in time, since its versions are numbers that grow over all kinds. 0 before the first.
+   */
+  get revision(): number {
+    return Math.max(0, ...this.#watched.map(({ watch }) => watch.revision));
+  }
+
   /** The clock that the states' times are of. */
   get clock(): Clock {
     return this.#clock;

@@ -4,9 +4,10 @@
  */
 import { type BackoffPolicy, backoffMs } from "#src/process/backoff.ts";
 import type { Clock } from "#src/process/clock.ts";
-import { listAll, pause } from "./list.ts";
+import { listAll } from "./list.ts";
 import { collectionPath, type KubeKind } from "./object.ts";
 import type { ObjectStore } from "./object-store.ts";
+import { pause } from "./pause.ts";
 import type { KubeClient } from "./request.ts";
 import type { WatchEvent } from "./watch-event.ts";
 import { followStream } from "./watch-stream.ts";
@@ -82,6 +83,7 @@ export class KindWatch {
   #version = 0;
   /** Where the next stream goes on; undefined: a list comes first. */
   #resourceVersion: string | undefined;
+  #revision = 0;
   #listedAt = 0;
   #absentSince: number | undefined;
   #step: StepState = FIRST_STEP;
@@ -112,6 +114,11 @@ export class KindWatch {
       lastEventAt: this.#lastEventAt,
       failing: this.#failing,
     };
+  }
+
+  /** The largest resourceVersion that was read; 0 when none was that is a number. */
+  get revision(): number {
+    return this.#revision;
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -154,7 +161,7 @@ export class KindWatch {
       this.#step = { ...this.#step, failures };
       return Math.max(outcome.retryAfterMs ?? 0, backoffMs(limits.backoff, failures - 1, random()));
     }
-    this.#resourceVersion = outcome.resourceVersion;
+    this.#goOnFrom(outcome.resourceVersion);
     this.#absentSince = undefined;
     this.#listedAt = this.#lastEventAt = clock.now();
     this.#synced = true;
@@ -230,9 +237,14 @@ export class KindWatch {
     const { store, clock } = this.#options;
     if (event.type === "DELETED") store.remove(event.object);
     else if (event.type !== "BOOKMARK") store.set(event.object);
-    this.#resourceVersion = event.resourceVersion;
+    this.#goOnFrom(event.resourceVersion);
     this.#lastEventAt = clock.now();
     this.#recover();
+  }
+
+  #goOnFrom(resourceVersion: string): void {
+    this.#resourceVersion = resourceVersion;
+    if (/^\d+$/.test(resourceVersion)) this.#revision = Math.max(this.#revision, Number(resourceVersion));
   }
 
   #recover(): void {
