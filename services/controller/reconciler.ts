@@ -50,8 +50,6 @@ export class Reconciler implements Disposable {
   #translation: Translation | undefined;
   /** Objects have changed since the last translation. */
   #isStale = true;
-  /** The largest resourceVersion that was seen: how new a publication is. */
-  #newness = 0;
   #faults: ReadonlySet<string> = new Set();
   #timer: NodeJS.Timeout | undefined;
   #dueAt = Infinity;
@@ -92,10 +90,9 @@ export class Reconciler implements Disposable {
   }
 
   /** Objects of configuration have changed. */
-  onBatch({ resources, objects }: KubeBatch): void {
+  onBatch({ resources }: KubeBatch): void {
     if (resources.size > 0) this.#isStale = true;
     const source = this.#options.source();
-    for (const name of objects) this.#newness = Math.max(this.#newness, Number(source.get(name)?.resourceVersion ?? 0));
     this.#tellFaults(source);
     this.soon();
   }
@@ -145,7 +142,7 @@ export class Reconciler implements Disposable {
     this.#translation = this.#translate(source().resources(), cluster);
     this.figures.translateMs = performance.now() - begun;
     for (const entry of this.#translation.entries) if (!this.#publishedAt.has(entry)) this.#publishedAt.set(entry, now);
-    server.publish(this.#translation.entries, this.#newness);
+    server.publish(this.#translation.entries, source().revision);
     return this.#translation.wakeAt;
   }
 

@@ -69,10 +69,13 @@ export const isWildcardName = (name: Uint8Array): boolean => name[0] === 1 && na
 
 /** The name as a key of maps: lower case, one character a byte. */
 export function nameKey(name: Uint8Array): string {
-  let key = "";
-  for (const byte of name) key += String.fromCharCode(LOWER[byte]!);
-  return key;
+  const { length } = name;
+  for (let at = 0; at < length; at++) folded[at] = LOWER[name[at]!]!;
+  return folded.toString("latin1", 0, length);
 }
+
+/** For the name that is being made a key. */
+const folded = Buffer.alloc(MAX_NAME_BYTES);
 
 /** Canonical order of names (RFC 4034 section 6.1): by labels from the root, as lower-case byte strings. */
 export function compareNames(a: Uint8Array, b: Uint8Array): number {

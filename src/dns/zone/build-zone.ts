@@ -91,15 +91,17 @@ function addAddresses(
 }
 
 function refuse(record: ZoneRecord, origin: Uint8Array): string | undefined {
-  const text = `${formatName(record.name)} ${typeName(record.type)}`;
-  if (!isAtOrBelow(record.name, origin)) return `Cannot hold ${text}: it lies outside of ${formatName(origin)}`;
-  const atApex = isSameName(record.name, origin);
-  if (record.type === TYPE.SOA && !atApex) return `Cannot hold ${text}: SOA belongs to the apex`;
-  if (record.type === TYPE.CNAME && atApex)
-    return `Cannot hold ${text}: the apex has SOA and NS, so it cannot be an alias`;
-  if (record.type === TYPE.DNAME) return `Cannot hold ${text}: DNAME is not served`;
-  if (record.type === TYPE.NS && isWildcardName(record.name))
-    return `Cannot hold ${text}: a wildcard cannot be delegated (RFC 4592 section 4.2)`;
+  const reason = refusal(record, origin);
+  return reason && `Cannot hold ${formatName(record.name)} ${typeName(record.type)}: ${reason}`;
+}
+
+function refusal({ name, type }: ZoneRecord, origin: Uint8Array): string | undefined {
+  if (!isAtOrBelow(name, origin)) return `it lies outside of ${formatName(origin)}`;
+  const atApex = isSameName(name, origin);
+  if (type === TYPE.SOA && !atApex) return "SOA belongs to the apex";
+  if (type === TYPE.CNAME && atApex) return "the apex has SOA and NS, so it cannot be an alias";
+  if (type === TYPE.DNAME) return "DNAME is not served";
+  if (type === TYPE.NS && isWildcardName(name)) return "a wildcard cannot be delegated (RFC 4592 section 4.2)";
   return undefined;
 }
 
