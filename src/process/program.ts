@@ -5,12 +5,12 @@
 import { buildInfoMetric, processMetrics } from "#src/metrics/collected.ts";
 import type { CollectedMetric, MetricsText } from "#src/metrics/registry.ts";
 import { AdminServer, hostPort, json, text } from "./admin.ts";
-import { parseCommandLine } from "./command-line.ts";
 import { saveCompileCache } from "./compile-cache.ts";
-import { failWith, StartFault } from "./fault.ts";
+import { failWith } from "./fault.ts";
 import { FRAME_OPTIONS } from "./frame-options.ts";
 import { createLogger, type Logger } from "./logger.ts";
 import { areValuesOf, type Options, type OptionValues } from "./option.ts";
+import { readProgramOptions } from "./program-options.ts";
 import { VERSION } from "./requirements.ts";
 import { handleSignals } from "./stop-signals.ts";
 
@@ -52,24 +52,13 @@ export async function runProgram<const O extends Options>(definition: ProgramDef
 
 async function run<O extends Options>(definition: ProgramDefinition<O>, argv: readonly string[]): Promise<number> {
   const { name, help } = definition;
-  const program = { name: `fairway-${name}`, environmentName: name, help, version: VERSION };
-  const all: Options = {
-    ...definition.options,
-    ...PROGRAM_OPTIONS,
-    adminPort: { ...adminPort, default: definition.adminPort },
-  };
-  const command = { name, help, arguments: [], options: all, run: () => Promise.resolve(0) };
-  const parsed = parseCommandLine(program, [command], argv, process.env);
-  if (parsed.outcome === "shown") {
-    process.stdout.write(parsed.text);
-    return 0;
-  }
-  if (parsed.outcome === "faults") throw new StartFault(parsed.sentences.join("\n"), 2);
-  const { options } = parsed.input;
+  const own = { ...adminPort, default: definition.adminPort };
+  const all = { ...definition.options, ...PROGRAM_OPTIONS, adminPort: own };
+  const options = readProgramOptions({ name, help, options: all }, argv);
+  if (options === undefined) return 0;
   if (!areValuesOf(PROGRAM_OPTIONS, options) || !areValuesOf(definition.options, options)) {
-    throw new Error(`Cannot run ${program.name}: an option has no value`);
+    throw new Error(`Cannot run fairway-${name}: an option has no value`);
   }
-  process.title = program.name;
   const log = createLogger({ level: options.logLevel, fields: { service: name } });
   await serve(definition, { options, log });
   return 0;
