@@ -3,6 +3,9 @@ import type { ParentRef } from "#src/resource/route.ts";
 /** GatewayClass.spec.controllerName of the classes that are ours. */
 export const CONTROLLER_NAME = "fairway.dev/gateway";
 
+/** Of a route at one of its parents: whether data planes have it in use. Gateway API has no condition for that. */
+export const ROUTE_PROGRAMMED = "fairway.dev/Programmed";
+
 /** metav1.Condition without what only a writer of status knows (observed generation, transition time). */
 export interface Condition {
   readonly type: string;

@@ -1,4 +1,5 @@
 import type { Gateway, Listener } from "#src/resource/gateway.ts";
+import { askedAddresses } from "./asked-address.ts";
 import type { Refusal } from "./condition.ts";
 import { compareText, keyOf } from "./object-index.ts";
 import type { Plane } from "./plane.ts";
@@ -89,9 +90,6 @@ function clashAcross(holder: Claim, claim: Claim): string | undefined {
   return hostOf(claim.listener) === "" ? "for every host" : `for the same host name`;
 }
 
-function addressesOf({ spec }: Gateway): string {
-  return (spec.addresses ?? [])
-    .map(({ value }) => value)
-    .toSorted((a = "", b = "") => compareText(a, b))
-    .join(" ");
+function addressesOf(gateway: Gateway): string {
+  return askedAddresses(gateway).toSorted(compareText).join(" ");
 }

@@ -5,7 +5,7 @@ import { CONTROLLER_NAME, condition, type Refusal, type Verdict } from "./condit
 import type { ObjectIndex } from "./object-index.ts";
 import { findParameters } from "./parameters.ts";
 import { type Plane, planeOf, type PlaneOptions, type Site } from "./plane.ts";
-import { SUPPORTED_FEATURES } from "./supported-features.ts";
+import { supportedFeatures } from "./supported-features.ts";
 
 /** A GatewayClass of ours. */
 export interface JudgedClass {
@@ -51,7 +51,7 @@ function judgeClass(
     name: metadata.name,
     generation: metadata.generation,
     conditions: [condition("Accepted", refusals)],
-    supportedFeatures: SUPPORTED_FEATURES,
+    supportedFeatures: supportedFeatures(engine),
   };
   return { name: metadata.name, accepted: refusals.length === 0, engine, dataPlane, plane, verdict };
 }

@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import { type DataPlane, defaultDataPlane } from "#src/resource/data-plane.ts";
 import type { Gateway } from "#src/resource/gateway.ts";
+import { askedAddresses } from "./asked-address.ts";
 import type { CheckCertificate } from "./certificate.ts";
 import { condition, type Condition, type Refusal } from "./condition.ts";
 import { findConflicts, placeOf, type PortTable } from "./conflict.ts";
@@ -121,19 +122,19 @@ function unsupportedAddresses(
   site: Site,
   { ports }: Plane,
   { service }: DataPlane["spec"],
-  { spec }: Gateway,
+  gateway: Gateway,
 ): Refusal[] {
-  const asked = spec.addresses?.length ?? 0;
+  const asked = askedAddresses(gateway).length;
   const canAsk = service.type === "LoadBalancer" && ports === "own";
   if (site === "cluster" && asked > (canAsk ? 1 : 0)) {
     const message = "addresses: one can be asked for, of a Service of type LoadBalancer";
     return [{ reason: "UnsupportedAddress", message }];
   }
-  return (spec.addresses ?? []).flatMap(({ type, value }) => {
-    if (type === "IPAddress" && value !== undefined && isIP(value) !== 0) return [];
+  return (gateway.spec.addresses ?? []).flatMap(({ type, value = "" }) => {
+    if (type === "IPAddress" && (value === "" || isIP(value) !== 0)) return [];
     const what =
       type === "IPAddress"
-        ? `an IPAddress needs an IPv4 or IPv6 value, not "${value ?? ""}"`
+        ? `an IPAddress needs an IPv4 or IPv6 value, not "${value}"`
         : `type ${type} is not supported`;
     return [{ reason: "UnsupportedAddress", message: `addresses: ${what}` }];
   });

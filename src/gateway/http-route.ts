@@ -51,15 +51,15 @@ export function judgeHttpRoute(parents: Parents, route: HttpRoute): JudgedHttpRo
     rules.push({ rule, fails, backends: fails ? [] : backends });
   });
   if (sound === 0) refused.push(...partly);
-  const judged = judgeParents(parents, {
+  const facts = {
     kind: "HTTPRoute",
     namespace: metadata.namespace,
     parentRefs: spec.parentRefs ?? [],
     hostnames: spec.hostnames ?? [],
     refused,
     unresolved,
-    more: partlyInvalid(partly),
-  });
+  } as const;
+  const judged = judgeParents(parents, facts, () => partlyInvalid(partly));
   return { route, rules, ...judged };
 }
 

@@ -43,18 +43,16 @@ interface RouteFacts {
   /** Why no parent can accept the route, if so. */
   readonly refused: readonly Refusal[];
   readonly unresolved: readonly Refusal[];
-  /** Conditions beside Accepted and ResolvedRefs, for parents that accept. */
-  readonly more: readonly Condition[];
 }
 
 /**
- * Attaches a route to all its parents. `admit` may keep some of what was attached, or refuse it; parents that are
- * not ours get no verdict.
+ * Attaches a route to all its parents. `more` are conditions beside Accepted and ResolvedRefs, for parents that accept;
+ * parents that are not ours get no verdict.
  */
 export function judgeParents(
   parents: Parents,
   route: RouteFacts,
-  admit: (attached: readonly Attachment[]) => readonly Attachment[] | Refusal = (attached) => attached,
+  more: (attached: readonly Attachment[]) => readonly Condition[],
 ): JudgedParents {
   const attachments = new Map<string, Attachment>();
   const verdicts: ParentVerdict[] = [];
@@ -66,16 +64,17 @@ export function judgeParents(
       missing.push(parentRef);
       continue;
     }
-    const admitted = route.refused[0] ?? ("reason" in outcome ? outcome : admit(outcome));
-    const refusals = route.refused.length > 0 ? route.refused : "reason" in admitted ? [admitted] : [];
-    if (!("reason" in admitted)) for (const attachment of admitted) attachments.set(attachment.listener.id, attachment);
+    const refusals = [...route.refused];
+    if ("reason" in outcome && refusals.length === 0) refusals.push(outcome);
+    const attached = "reason" in outcome || refusals.length > 0 ? [] : outcome;
+    for (const attachment of attached) attachments.set(attachment.listener.id, attachment);
     verdicts.push({
       parentRef,
       controllerName: CONTROLLER_NAME,
       conditions: [
         condition("Accepted", refusals),
         condition("ResolvedRefs", route.unresolved),
-        ...(refusals.length === 0 ? route.more : []),
+        ...(refusals.length === 0 ? more(attached) : []),
       ],
     });
   }

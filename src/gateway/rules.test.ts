@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { intersectHostnames } from "./hostname.ts";
 import { matchesSelector } from "./label-selector.ts";
-import { SUPPORTED_FEATURES } from "./supported-features.ts";
+import { supportedFeatures } from "./supported-features.ts";
 
 const HOSTS: readonly (readonly [listener: string, routes: string[], shared: string[]])[] = [
   ["", [], [""]],
@@ -68,6 +68,10 @@ test("label selectors", () => {
     assert.equal(matchesSelector(selector, labels), expected, JSON.stringify(selector));
 });
 
-test("supported features are in ascending order, each once", () => {
-  assert.deepEqual(SUPPORTED_FEATURES, [...new Set(SUPPORTED_FEATURES)].toSorted());
+test("supported features are in ascending order, each once; an edge has no routes of TCP and UDP", () => {
+  for (const engine of ["balancer", "edge"] as const) {
+    const features = supportedFeatures(engine);
+    assert.deepEqual(features, [...new Set(features)].toSorted());
+    for (const route of ["TCPRoute", "UDPRoute"]) assert.equal(features.includes(route), engine === "balancer");
+  }
 });

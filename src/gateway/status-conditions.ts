@@ -1,4 +1,4 @@
-import type { Condition } from "./condition.ts";
+import { type Condition, ROUTE_PROGRAMMED } from "./condition.ts";
 
 /** metav1.Condition. */
 export interface StatusCondition {
@@ -20,7 +20,7 @@ const OWN = new Set([
   "OverlappingTLSConfig",
   "PartiallyInvalid",
   "Degraded",
-  "fairway.dev/Programmed",
+  ROUTE_PROGRAMMED,
 ]);
 /** metav1.Condition's own limit. */
 const MAX_MESSAGE = 32_768;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Entry } from "#src/config/model.ts";
 import { toEntry } from "#src/config/stream/entry.ts";
-import { CONTROLLER_NAME, condition, type Verdict } from "./condition.ts";
+import { type Condition, CONTROLLER_NAME, condition, ROUTE_PROGRAMMED, type Verdict } from "./condition.ts";
 import type { Carried, PodObservation, StatusFacts } from "./observed.ts";
 import { type CurrentObject, type CurrentStatus, status, type StatusPatch } from "./status.ts";
 
@@ -248,6 +248,25 @@ test("a route's parents: others' entries stay as they are, ours echo the referen
   const [left] = status([], known, [current("HTTPRoute", "cart", { parents })], NOW).patches;
   assert.deepEqual(left?.status, { parents: [theirs] });
   assert.deepEqual(status([], known, [current("HTTPRoute", "cart", { parents: [theirs] })], NOW).patches, []);
+});
+
+test("where an older route is carried in a route's stead, that is said of this parent alone", () => {
+  const conflicted = { type: ROUTE_PROGRAMMED, status: "False", reason: "Conflicted", message: "older" } as const;
+  const at = (name: string, conditions: readonly Condition[]) => ({
+    parentRef: { ...REF, name },
+    controllerName: CONTROLLER_NAME,
+    conditions,
+  });
+  const verdict = route({ parents: [at("free", [ACCEPTED]), at("taken", [ACCEPTED, conflicted])] });
+  const known = facts([pod("a", [entry])], { "HTTPRoute shop/cart": [entry] });
+  const [patch] = status([verdict], known, [current("HTTPRoute", "cart")], NOW).patches;
+  assert.deepEqual(
+    afterwards(patch!).parents?.map(({ conditions }) => short(conditions)),
+    [
+      ["Accepted=True(Accepted)", "fairway.dev/Programmed=True(Programmed)"],
+      ["Accepted=True(Accepted)", "fairway.dev/Programmed=False(Conflicted)"],
+    ],
+  );
 });
 
 test("a route has 32 parents at most, and others' are never pushed out", () => {

@@ -1,7 +1,7 @@
 /** The status of objects, as patches of what is there: verdicts of translation, and what data planes have acknowledged. */
 import { isDeepStrictEqual } from "node:util";
 import type { ParentRef } from "#src/resource/route.ts";
-import { CONTROLLER_NAME, type Condition, type ListenerVerdict, type Verdict } from "./condition.ts";
+import { CONTROLLER_NAME, type Condition, type ListenerVerdict, ROUTE_PROGRAMMED, type Verdict } from "./condition.ts";
 import type { StatusFacts } from "./observed.ts";
 import { notProgrammed, type Programmed, programmedFacts, type ProgrammedFacts, programmedOf } from "./programmed.ts";
 import { mergeConditions, type StatusCondition } from "./status-conditions.ts";
@@ -192,13 +192,15 @@ function routeStatus(
   const known = current.parents ?? [];
   const others = known.filter(({ controllerName }) => controllerName !== CONTROLLER_NAME);
   const carried = facts.carried.get(nameOf(verdict)) ?? [];
-  const use = programmedOf("fairway.dev/Programmed", carried, programmed);
+  const use = programmedOf(ROUTE_PROGRAMMED, carried, programmed);
   let isShown = false;
   const own = verdict.parents.slice(0, MAX_PARENTS - others.length).map(({ parentRef, controllerName, conditions }) => {
     const before = known.find(
       (parent) => parent.controllerName === CONTROLLER_NAME && isDeepStrictEqual(parent.parentRef, parentRef),
     );
-    const shows = carried.length > 0 && isAccepted(conditions);
+    // Where an older route is carried in its stead, that is known already.
+    const isKnown = conditions.some(({ type }) => type === ROUTE_PROGRAMMED);
+    const shows = carried.length > 0 && isAccepted(conditions) && !isKnown;
     isShown ||= shows;
     const all = shows ? [...conditions, use.condition] : conditions;
     return {

@@ -1,8 +1,19 @@
-/** Names of Gateway API features (its conformance suite's) that this implementation has, in ascending order. */
-export const SUPPORTED_FEATURES: readonly string[] = [
+import type { Engine } from "#src/config/model.ts";
+
+/** Names of Gateway API features (its conformance suite's) that an engine has, in ascending order: those that pass there. */
+export function supportedFeatures(engine: Engine): readonly string[] {
+  return engine === "edge" ? HTTP_FEATURES : [...HTTP_FEATURES, ...L4_FEATURES];
+}
+
+/** An edge is for HTTP. */
+const L4_FEATURES: readonly string[] = ["TCPRoute", "UDPRoute"];
+
+const HTTP_FEATURES: readonly string[] = [
   "Gateway",
+  "GatewayAddressEmpty",
   "GatewayHTTPListenerIsolation",
   "GatewayHTTPSListenerDetectMisdirectedRequests",
+  "GatewayInfrastructure",
   "GatewayPort8080",
   "HTTPRoute",
   "HTTPRoute303RedirectStatusCode",
@@ -10,6 +21,7 @@ export const SUPPORTED_FEATURES: readonly string[] = [
   "HTTPRoute308RedirectStatusCode",
   "HTTPRouteBackendProtocolWebSocket",
   "HTTPRouteBackendTimeout",
+  "HTTPRouteDestinationPortMatching",
   "HTTPRouteHostRewrite",
   "HTTPRouteMethodMatching",
   "HTTPRouteNamedRouteRule",
@@ -22,6 +34,4 @@ export const SUPPORTED_FEATURES: readonly string[] = [
   "HTTPRouteResponseHeaderModification",
   "HTTPRouteSchemeRedirect",
   "ReferenceGrant",
-  "TCPRoute",
-  "UDPRoute",
 ];

@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import type { DataPlane } from "#src/resource/data-plane.ts";
+import { askedAddresses } from "#src/gateway/asked-address.ts";
 import type { JudgedGateway } from "#src/gateway/gateway.ts";
 import { compareText, type ObjectIndex } from "#src/gateway/object-index.ts";
 import type { GatewayAddress } from "#src/gateway/observed.ts";
@@ -60,7 +61,7 @@ export function frontsOf(objects: ObjectIndex, gateways: readonly JudgedGateway[
         parameters,
         labels: spec.infrastructure?.labels ?? {},
         annotations: spec.infrastructure?.annotations ?? {},
-        address: spec.addresses?.[0]?.value ?? "",
+        address: askedAddresses(gateway)[0] ?? "",
         ports,
         ...serviceFacts(objects.services.get(`${metadata.namespace}/${name}`), owner),
         // Clients of host ports come to the nodes.

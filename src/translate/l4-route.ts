@@ -6,10 +6,10 @@ import { translateBackends } from "./backend.ts";
 
 /** A judged TCPRoute's or UDPRoute's entry; undefined when no listener carries it. */
 export function translateL4Route(
-  { route, attachments, backends }: JudgedL4Route,
+  { route, carriers, backends }: JudgedL4Route,
   targets: Map<string, BackendTarget>,
 ): L4RouteConfig | undefined {
-  const listeners = attachments.filter(({ listener }) => listener.usable).map(({ listener }) => listener.id);
+  const listeners = carriers.filter(({ usable }) => usable).map(({ id }) => id);
   if (listeners.length === 0) return undefined;
   return {
     kind: "l4Route",

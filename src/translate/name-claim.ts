@@ -1,5 +1,6 @@
 /** Which objects of a cluster ask for a name in DNS, and what addresses it is to have. */
 import { isIP } from "node:net";
+import { askedAddresses } from "#src/gateway/asked-address.ts";
 import type { JudgedGateway } from "#src/gateway/gateway.ts";
 import type { JudgedHttpRoute } from "#src/gateway/http-route.ts";
 import { compareAge, keyOf, type ObjectIndex } from "#src/gateway/object-index.ts";
@@ -90,7 +91,7 @@ function gatewayAddresses(
   const byOwner = fronts && new Map(fronts.map((front) => [front.owner, front.addresses]));
   return new Map(
     gateways.map((judged) => {
-      const named = (judged.gateway.spec.addresses ?? []).flatMap(({ value }) => value ?? []);
+      const named = askedAddresses(judged.gateway);
       const own = named.map((value): GatewayAddress => ({ type: "IPAddress", value }));
       return [keyOf(judged.gateway.metadata), byOwner === undefined ? own : (byOwner.get(judged.owner) ?? [])];
     }),

@@ -1,4 +1,5 @@
 import type { Engine, ListenerConfig, PortConfig } from "#src/config/model.ts";
+import { askedAddresses } from "#src/gateway/asked-address.ts";
 import type { JudgedGateway } from "#src/gateway/gateway.ts";
 import type { JudgedListener } from "#src/gateway/listener.ts";
 import { compareText, keyOf } from "#src/gateway/object-index.ts";
@@ -26,7 +27,7 @@ export function transportOf({ protocol }: { readonly protocol: string }): Transp
 /** On a machine a listener's port is bound as it is. */
 export function placeOnMachine(gateways: readonly JudgedGateway[]): Placement[] {
   return gateways.flatMap(({ gateway, plane, listeners }) => {
-    const addresses = (gateway.spec.addresses ?? []).flatMap(({ value }) => value ?? []);
+    const addresses = askedAddresses(gateway);
     return listeners
       .filter(({ usable }) => usable)
       .map((listener) => ({ listener, plane: plane.id, port: listener.listener.port, addresses }));
