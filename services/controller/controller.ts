@@ -1,14 +1,12 @@
 /** One replica of the controller: watches, config stream, election and what the leader writes, in the order of their start. */
 import { hostname } from "node:os";
 import { randomUUID } from "node:crypto";
+import type { ClientStatus } from "#src/config/stream/client-state.ts";
 import { ConfigServer } from "#src/config/stream/server.ts";
-import { StreamListener } from "#src/config/stream/listener.ts";
-import { TokenVerifier } from "#src/config/stream/token-verifier.ts";
 import { KubeWriter } from "#src/kube/apply.ts";
 import { openKubeClient } from "#src/kube/client.ts";
 import { LeaderElection } from "#src/kube/lease.ts";
 import { kubeMetrics } from "#src/kube/metrics.ts";
-import { isRecord } from "#src/kube/object.ts";
 import type { KubeClient } from "#src/kube/request.ts";
 import { KubeSource } from "#src/kube/source.ts";
 import type { WatchState } from "#src/kube/watch.ts";
@@ -17,59 +15,64 @@ import { StartFault } from "#src/process/fault.ts";
 import type { Logger } from "#src/process/logger.ts";
 import type { OptionValues } from "#src/process/option.ts";
 import type { ProgramContext, ProgramPart } from "#src/process/program.ts";
-import type { OwnerReference } from "#src/translate/kube-object.ts";
 import { checkZone } from "../cli/configuration.ts";
 import { CONFIGURATION, watchedObjects } from "./kinds.ts";
 import type { CONTROLLER_OPTIONS } from "./options.ts";
-import { Reconciler } from "./reconciler.ts";
-import { type SecretData, StreamSecret, TOKEN_ISSUER, TOKEN_KEYS } from "./stream-secret.ts";
+import { Owner } from "./owner.ts";
+import { Reconciler, SHARED_PLANES } from "./reconciler.ts";
+import { StreamDoor } from "./stream-door.ts";
+import { StreamSecret } from "./stream-secret.ts";
 import { readTemplates } from "./templates.ts";
 import { WriteQueue } from "./write-queue.ts";
 
 const FIELD_MANAGER = "fairway-controller";
 const LEASE = "fairway-controller";
 const STREAM_SERVICE = "fairway-controller-stream";
-const DEPLOYMENT = "fairway-controller";
 
 type ControllerOptions = OptionValues<typeof CONTROLLER_OPTIONS>;
 
 export class Controller implements ProgramPart {
-  readonly #options: ControllerOptions;
   readonly #log: Logger;
   readonly #stack = new AsyncDisposableStack();
-  readonly #verifier = new TokenVerifier();
   readonly #election: LeaderElection;
   readonly #writes: WriteQueue;
   readonly #secret: StreamSecret;
   readonly #server: ConfigServer;
+  readonly #door: StreamDoor;
   readonly #reconciler: Reconciler;
   readonly #source: KubeSource;
   readonly #objects: KubeSource;
-  #listener: StreamListener | undefined;
-  #opening = false;
+  readonly #owner: Owner;
 
-  static async start({ options, log }: ProgramContext<typeof CONTROLLER_OPTIONS>): Promise<Controller> {
+  static start({ options, log }: ProgramContext<typeof CONTROLLER_OPTIONS>): Controller {
     const client = openKubeClient(options.kubeconfig === "" ? {} : { kubeconfig: options.kubeconfig });
     if (typeof client === "string") throw new StartFault(client);
-    const owner = await ownerOf(client, options.namespace, log);
-    return new Controller(options, log, client, owner);
+    return new Controller(options, log, client);
   }
 
-  private constructor(options: ControllerOptions, log: Logger, client: KubeClient, owner: OwnerReference | undefined) {
+  private constructor(options: ControllerOptions, log: Logger, client: KubeClient) {
     const { namespace: home } = options;
-    this.#options = options;
     this.#log = log;
+    const templates = readTemplates(options.templates);
     this.#stack.use(client);
     const writer = new KubeWriter({ client, fieldManager: FIELD_MANAGER, mayWrite: () => this.#election.mayWrite() });
     this.#server = new ConfigServer({
       select: (plane) => this.#reconciler.filterOf(plane),
-      onObserved: () => this.#reconciler.soon(),
+      onObserved: () => this.#reconciler.onChange(),
       onAcknowledged: () => this.#reconciler.soon(),
       onConnected: (plane, { identity }) => log.info("data plane connected", { plane, pod: identity?.podName }),
       onDisconnected: (plane, reason, { identity }) => {
         log.info("data plane gone", { plane, pod: identity?.podName, reason });
         this.#reconciler.soon();
       },
+    });
+    this.#door = new StreamDoor({
+      log,
+      server: this.#server,
+      planeOf: ({ namespace, serviceAccount }) =>
+        namespace === home ? this.#reconciler.planeOf(serviceAccount) : undefined,
+      address: options.streamAddress,
+      port: options.streamPort,
     });
     this.#secret = this.#stack.use(
       new StreamSecret({
@@ -79,20 +82,21 @@ export class Controller implements ProgramPart {
         namespace: home,
         names: [`${STREAM_SERVICE}.${home}.svc`, `${STREAM_SERVICE}.${home}.svc.cluster.local`],
         isLeading: () => this.#election.mayWrite(),
-        onChange: (data) => void this.#onSecret(data),
+        onChange: (data) => this.#door.use(data),
       }),
     );
-    this.#writes = new WriteQueue({ writer, log, onConflict: () => this.#reconciler.onConflict() });
+    this.#writes = new WriteQueue({ writer, log, onDoubt: () => this.#reconciler.onDoubt() });
     this.#reconciler = new Reconciler({
       source: () => this.#source,
       objects: () => this.#objects,
       server: this.#server,
       writes: this.#writes,
       mayWrite: () => this.#election.mayWrite(),
-      context: { home, owner, templates: readTemplates(options.templates) },
+      home,
+      context: () => this.#owner.known && { home, owner: this.#owner.known.reference, templates },
       log,
     });
-    const onState = (state: WatchState): void => logState(log, state);
+    const onState = makeStateLog(log);
     this.#source = this.#stack.use(
       new KubeSource({
         client,
@@ -107,7 +111,7 @@ export class Controller implements ProgramPart {
         client,
         kinds: watchedObjects(home),
         whole: true,
-        onBatch: () => this.#reconciler.soon(),
+        onBatch: () => this.#reconciler.onChange(),
         onState,
       }),
     );
@@ -123,13 +127,15 @@ export class Controller implements ProgramPart {
         },
       }),
     );
+    const onKnown = (): void => this.#reconciler.soon();
+    this.#owner = this.#stack.use(new Owner({ client, log, namespace: home, onKnown }));
     this.#secret.start(options.streamSecret);
   }
 
   unready(): string | undefined {
     if (!this.#source.synced || !this.#objects.synced) return `not all kinds are listed: ${this.#missing().join(", ")}`;
     if (!this.#reconciler.hasPublished) return "nothing is published yet";
-    return this.#listener === undefined ? "the config stream has no certificates and token keys yet" : undefined;
+    return this.#door.isOpen ? undefined : "the config stream has no certificates and token keys yet";
   }
 
   status(): object {
@@ -138,7 +144,7 @@ export class Controller implements ProgramPart {
       isLeading: this.#election.mayWrite(),
       entries: this.#reconciler.entries,
       writes: this.#writes.counts,
-      ...this.#reconciler.figures,
+      passes: this.#reconciler.figures,
       dataPlanes: this.#server.clients.map(({ client, identity, isCurrent, isFollower, rejected }) => ({
         plane: client,
         pod: identity?.podName,
@@ -150,20 +156,21 @@ export class Controller implements ProgramPart {
   }
 
   get collected(): readonly CollectedMetric[] {
-    const { figures } = this.#reconciler;
     return [
-      ...kubeMetrics(this.#source),
+      ...kubeMetrics([this.#source, this.#objects]),
+      ...this.#reconciler.metrics,
+      ...this.#door.metrics,
       gauge("fairway_controller_leader", "1 on the replica that writes.", () => (this.#election.mayWrite() ? 1 : 0)),
       gauge(
         "fairway_config_entries",
         "Entries of the configuration that data planes are given.",
         () => this.#reconciler.entries,
       ),
-      gauge("fairway_config_clients", "Data planes' pods at the config stream.", () => this.#server.clients.length),
-      gauge(
-        "fairway_translate_duration_seconds",
-        "How long the last translation took.",
-        () => figures.translateMs / 1000,
+      this.#clientsGauge("fairway_config_clients", "Connections of data planes' pods to the config stream.", () => true),
+      this.#clientsGauge(
+        "fairway_config_clients_current",
+        "Those of them that have the last configuration in use, all of it.",
+        ({ isCurrent, rejected }) => isCurrent && rejected.length === 0,
       ),
       {
         type: "counter",
@@ -181,7 +188,21 @@ export class Controller implements ProgramPart {
     await this.#writes[Symbol.asyncDispose]();
     await this.#stack.disposeAsync();
     await this.#server[Symbol.asyncDispose]();
-    await this.#listener?.[Symbol.asyncDispose]();
+    await this.#door[Symbol.asyncDispose]();
+  }
+
+  /** All dedicated planes are one. */
+  #clientsGauge(name: string, help: string, isCounted: (client: ClientStatus) => boolean): CollectedMetric {
+    const counts = (): Map<string, number> => {
+      const found = new Map([...SHARED_PLANES, "dedicated"].map((plane) => [plane, 0]));
+      for (const client of this.#server.clients.filter(isCounted)) {
+        const plane = found.has(client.client) ? client.client : "dedicated";
+        found.set(plane, found.get(plane)! + 1);
+      }
+      return found;
+    };
+    const collect = () => Array.from(counts(), ([plane, value]) => ({ labels: { plane }, value }));
+    return { type: "gauge", name, help, labels: ["plane"], collect };
   }
 
   #missing(): string[] {
@@ -194,43 +215,7 @@ export class Controller implements ProgramPart {
     this.#server.lead(leading ? this.#election.term : 0);
     this.#writes.forget();
     void this.#secret.look();
-    this.#reconciler.soon();
-  }
-
-  async #onSecret(data: SecretData): Promise<void> {
-    const { "tls.crt": certificate, "tls.key": key, [TOKEN_KEYS]: keys, [TOKEN_ISSUER]: issuer } = data;
-    if (keys !== undefined && issuer !== undefined) this.#useKeys(keys, issuer);
-    if (certificate === undefined || key === undefined || !this.#verifier.hasKeys) return;
-    const stream = { "tls.crt": certificate, "tls.key": key };
-    if (this.#listener !== undefined) this.#listener.setCertificate(stream);
-    else if (!this.#opening) await this.#open(stream);
-  }
-
-  #useKeys(keys: string, issuer: string): void {
-    let value: unknown;
-    try {
-      value = JSON.parse(keys);
-    } catch {
-      value = undefined;
-    }
-    const fault = this.#verifier.setKeys(value, issuer);
-    if (fault !== undefined) this.#log.error("the token keys cannot be used", { reason: fault });
-  }
-
-  async #open(certificate: { "tls.crt": string; "tls.key": string }): Promise<void> {
-    this.#opening = true;
-    const { namespace, streamAddress, streamPort } = this.#options;
-    const listener = new StreamListener({
-      serverOf: () => this.#server,
-      verifier: this.#verifier,
-      planeOf: (account) =>
-        account.namespace === namespace ? this.#reconciler.planeOf(account.serviceAccount) : undefined,
-      certificate,
-      onRefused: (refusal) => this.#log.warn("a connection to the config stream was refused", { ...refusal }),
-    });
-    const port = await listener.listen(streamAddress, streamPort);
-    this.#listener = listener;
-    this.#log.info("config stream open", { address: streamAddress, port });
+    this.#reconciler.onChange();
   }
 }
 
@@ -242,18 +227,14 @@ const gauge = (name: string, help: string, value: () => number): CollectedMetric
   collect: () => [{ labels: {}, value: value() }],
 });
 
-function logState(log: Logger, state: WatchState): void {
-  if (state.failing !== undefined) log.warn("a watch fails", { kind: state.kind, reason: state.failing.reason });
-}
-
-/** The chart's Deployment, so that what we make goes with it. */
-async function ownerOf(client: KubeClient, namespace: string, log: Logger): Promise<OwnerReference | undefined> {
-  const path = `/apis/apps/v1/namespaces/${namespace}/deployments/${DEPLOYMENT}`;
-  const reply = await client.request({ method: "GET", path, timeoutMs: 5000 });
-  const metadata = reply.status === 200 && isRecord(reply.body) ? reply.body["metadata"] : undefined;
-  if (isRecord(metadata) && typeof metadata["uid"] === "string") {
-    return { apiVersion: "apps/v1", kind: "Deployment", name: DEPLOYMENT, uid: metadata["uid"] };
-  }
-  log.warn("what is made here does not go with the Deployment: it cannot be read", { name: DEPLOYMENT });
-  return undefined;
+/** Failures, and that they are over. */
+function makeStateLog(log: Logger): (state: WatchState) => void {
+  const failing = new Set<string>();
+  return ({ kind, namespace, failing: failure }) => {
+    const name = `${kind} ${namespace}`;
+    if (failure !== undefined) {
+      failing.add(name);
+      log.warn("a watch fails", { kind, reason: failure.reason });
+    } else if (failing.delete(name)) log.info("a watch goes on", { kind });
+  };
 }

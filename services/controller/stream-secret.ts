@@ -5,7 +5,7 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { renewStreamSecret } from "#src/config/stream/authority.ts";
+import { type RenewedSecret, renewStreamSecret } from "#src/config/stream/authority.ts";
 import type { KubeWriter } from "#src/kube/apply.ts";
 import { isRecord, type KubeKind, objectPath } from "#src/kube/object.ts";
 import { describeReply, type KubeClient } from "#src/kube/request.ts";
@@ -35,6 +35,7 @@ const FILES = ["tls.crt", "tls.key", "ca.crt", TOKEN_KEYS, TOKEN_ISSUER];
 /** How often it is looked at, and how often while something is missing. */
 const LOOK_MS = 30_000;
 const WAIT_MS = 1000;
+const TIMEOUT_MS = 5000;
 
 export class StreamSecret implements Disposable {
   readonly #options: StreamSecretOptions;
@@ -81,23 +82,25 @@ export class StreamSecret implements Disposable {
   /** Why not, if so. */
   async #read(): Promise<string | undefined> {
     const { client, namespace, isLeading } = this.#options;
-    const reply = await client.request({ method: "GET", path: objectPath(SECRET, { namespace, name: STREAM_SECRET }) });
+    const path = objectPath(SECRET, { namespace, name: STREAM_SECRET });
+    const reply = await client.request({ method: "GET", path, timeoutMs: TIMEOUT_MS });
+    if (reply.status === 404 && isLeading()) return this.#renew({}, undefined);
     if (reply.status !== 200 || !isRecord(reply.body)) return describeReply(reply);
     const data = decode(reply.body["data"]);
-    if (isLeading()) return this.#renew(data);
+    if (isLeading()) return this.#renew(data, versionOf(reply.body));
     this.#take(data);
     return undefined;
   }
 
-  async #renew(current: SecretData): Promise<string | undefined> {
-    const { names, log } = this.#options;
-    const isEmpty = Object.keys(current).length === 0;
-    const renewed = renewStreamSecret(isEmpty ? undefined : current, { names, now: new Date() });
+  /** `version` is that of the Secret that says so; undefined: there is none. */
+  async #renew(current: SecretData, version: string | undefined): Promise<string | undefined> {
+    const { log } = this.#options;
+    const renewed = this.#renewed(current);
     const keys = await this.#tokenKeys();
     const next: SecretData = { ...current, ...renewed.data, ...(typeof keys === "string" ? {} : keys) };
-    const isSame = Object.entries(next).every(([name, text]) => current[name] === text);
+    const isSame = version !== undefined && Object.entries(next).every(([name, text]) => current[name] === text);
     if (!isSame) {
-      const failure = await this.#write(next);
+      const failure = await this.#write(next, version);
       if (failure !== undefined) return failure;
       if (renewed.change !== undefined) log.info("the stream's certificates were renewed", { change: renewed.change });
     }
@@ -105,12 +108,21 @@ export class StreamSecret implements Disposable {
     return typeof keys === "string" ? keys : undefined;
   }
 
+  /** When the Secret has lost them: from those that it had, which data planes believe, if they are known here. */
+  #renewed(current: SecretData): Pick<RenewedSecret, "data"> & { readonly change: string | undefined } {
+    const options = { names: this.#options.names, now: new Date() };
+    const renewed = renewStreamSecret(Object.keys(current).length === 0 ? undefined : current, options);
+    if (renewed.change !== "created" && renewed.change !== "damaged") return renewed;
+    const restored = renewStreamSecret(this.#data, options);
+    return restored.change === "damaged" ? renewed : { ...restored, change: "restored" };
+  }
+
   /** What the API server says of its tokens, or why it does not. */
   async #tokenKeys(): Promise<SecretData | string> {
     const { client } = this.#options;
     const [discovery, keys] = await Promise.all([
-      client.request({ method: "GET", path: "/.well-known/openid-configuration" }),
-      client.request({ method: "GET", path: "/openid/v1/jwks" }),
+      client.request({ method: "GET", path: "/.well-known/openid-configuration", timeoutMs: TIMEOUT_MS }),
+      client.request({ method: "GET", path: "/openid/v1/jwks", timeoutMs: TIMEOUT_MS }),
     ]);
     if (discovery.status !== 200 || !isRecord(discovery.body)) return describeReply(discovery);
     const { issuer } = discovery.body;
@@ -121,12 +133,14 @@ export class StreamSecret implements Disposable {
     return { [TOKEN_ISSUER]: issuer, [TOKEN_KEYS]: text };
   }
 
-  async #write(data: SecretData): Promise<string | undefined> {
+  /** One that has changed since is not overwritten: another leader may have begun an authority. */
+  async #write(data: SecretData, version: string | undefined): Promise<string | undefined> {
     const { writer, namespace } = this.#options;
+    const metadata = { name: STREAM_SECRET, namespace, ...(version !== undefined && { resourceVersion: version }) };
     const encoded = Object.fromEntries(
       Object.entries(data).map(([name, text]) => [name, Buffer.from(text).toString("base64")]),
     );
-    const outcome = await writer.apply(SECRET, { metadata: { name: STREAM_SECRET, namespace }, data: encoded });
+    const outcome = await writer.apply(SECRET, { metadata, data: encoded });
     if (outcome.outcome === "written") return undefined;
     return outcome.outcome === "fenced" ? "not leading any more" : outcome.reason;
   }
@@ -138,6 +152,11 @@ export class StreamSecret implements Disposable {
     this.#data = next;
     this.#options.onChange(next);
   }
+}
+
+function versionOf({ metadata }: Readonly<Record<string, unknown>>): string | undefined {
+  const version = isRecord(metadata) ? metadata["resourceVersion"] : undefined;
+  return typeof version === "string" ? version : undefined;
 }
 
 function decode(data: unknown): SecretData {

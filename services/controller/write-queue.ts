@@ -22,17 +22,26 @@ export type Wish =
 export interface WriteQueueOptions {
   readonly writer: KubeWriter;
   readonly log: Logger;
-  /** What was written is not what was asked for yet (a conflict): look again. */
-  readonly onConflict: () => void;
+  /** What was wished for may not be so, and no event may tell of it: look again, after a moment. */
+  readonly onDoubt: () => void;
+  /** See below. Default 60,000. */
+  readonly refusedMs?: number;
+  /** See below. Default 10,000. */
+  readonly unseenMs?: number;
 }
 
 interface Sent {
   readonly seen: string;
   readonly text: string;
+  isRefused: boolean;
 }
 
+/** The API server is back, and so is what it shall hold. */
+const BACKOFF = { firstMs: 50, maxMs: 3000 };
 /** A wish that was refused is sent again after this, when it is still wished for. */
 const REFUSED_MS = 60_000;
+/** So is one that was carried out, when nothing was seen of it: the object may have been deleted at once. */
+const UNSEEN_MS = 10_000;
 
 export class WriteQueue implements AsyncDisposable {
   /** By what became of them, since the start. */
@@ -55,6 +64,7 @@ export class WriteQueue implements AsyncDisposable {
       work: (key) => this.#send(key),
       concurrency: 8,
       rate: { perSecond: 200, burst: 400 },
+      backoff: BACKOFF,
     });
   }
 
@@ -69,8 +79,7 @@ export class WriteQueue implements AsyncDisposable {
     }
     for (const [key, wish] of wanted) {
       const sent = this.#sent.get(key);
-      // A status that was written is seen before it is written again: sooner it would be about an old version.
-      if (sent?.seen === seenBy(wish) && (wish.act === "status" || sent.text === textOf(wish))) continue;
+      if (sent?.seen === seenBy(wish) && (isAwaited(wish, sent) || sent.text === textOf(wish))) continue;
       // One that waits, perhaps for its back-off, has its turn already.
       const isWaiting = this.#wishes.has(key);
       this.#wishes.set(key, wish);
@@ -92,29 +101,42 @@ export class WriteQueue implements AsyncDisposable {
     const wish = this.#wishes.get(key);
     if (wish === undefined) return "done";
     this.#wishes.delete(key);
-    const sent = { seen: seenBy(wish), text: textOf(wish) };
+    const sent: Sent = { seen: seenBy(wish), text: textOf(wish), isRefused: false };
     this.#sent.set(key, sent);
     const result = await this.#write(wish);
     this.counts[result.outcome]++;
+    const { refusedMs = REFUSED_MS, unseenMs = UNSEEN_MS, log, onDoubt } = this.#options;
     if (result.outcome === "written") {
       // Nothing has changed by it: no event will follow.
       if (result.object?.metadata.resourceVersion === sent.seen) this.#forgetSent(key, sent);
+      else this.#doubtAfter(key, sent, unseenMs);
       return "done";
     }
     if (result.outcome === "refused") {
-      this.#options.log.error("an object cannot be written", { object: key, reason: result.reason });
-      setTimeout(() => this.#forgetSent(key, sent), REFUSED_MS).unref();
+      log.error("an object cannot be written", { object: key, reason: result.reason });
+      sent.isRefused = true;
+      this.#doubtAfter(key, sent, refusedMs);
       return "done";
     }
-    this.#forgetSent(key, sent);
-    if (result.outcome === "conflict") this.#options.onConflict();
-    if (result.outcome !== "retry") return "done";
-    if (!this.#wishes.has(key)) this.#wishes.set(key, wish);
-    return { retry: true, afterMs: result.afterMs };
+    const isWanted = this.#forgetSent(key, sent);
+    if (result.outcome !== "retry") {
+      onDoubt();
+      return "done";
+    }
+    // A newer wish has its turn after the back-off, too; what nobody wishes for any more is not sent again.
+    if (isWanted && !this.#wishes.has(key)) this.#wishes.set(key, wish);
+    return this.#wishes.has(key) ? { retry: true, afterMs: result.afterMs } : "done";
   }
 
-  #forgetSent(key: string, sent: Sent): void {
-    if (this.#sent.get(key) === sent) this.#sent.delete(key);
+  #doubtAfter(key: string, sent: Sent, ms: number): void {
+    setTimeout(() => {
+      if (this.#forgetSent(key, sent)) this.#options.onDoubt();
+    }, ms).unref();
+  }
+
+  /** False: it was forgotten already, since it is not wished for any more. */
+  #forgetSent(key: string, sent: Sent): boolean {
+    return this.#sent.get(key) === sent && this.#sent.delete(key);
   }
 
   #write(wish: Wish): Promise<WriteOutcome> {
@@ -130,6 +152,9 @@ function keyOf(wish: Wish): string {
   const { name, namespace = "" } = wish.object.metadata;
   return `apply ${objectName(wish.kind.kind, { namespace, name })}`;
 }
+
+/** A status that was written is seen before it is written again: sooner it would be about an old version. */
+const isAwaited = (wish: Wish, sent: Sent): boolean => wish.act === "status" && !sent.isRefused;
 
 const seenBy = (wish: Wish): string => (wish.act === "apply" ? wish.seen : wish.target.resourceVersion);
 

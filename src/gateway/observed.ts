@@ -21,6 +21,8 @@ export interface PodObservation {
   readonly isTerminating: boolean;
   /** It has all that its plane is given now in use, and refuses none of it: then nobody asks for single entries. */
   readonly isCurrent: boolean;
+  /** It is not connected since then, in milliseconds since 1970; undefined: it is. */
+  readonly silentSince: number | undefined;
   /** Whether it has this version of the entry in use. False as long as it is not connected. */
   readonly holds: (entry: Entry) => boolean;
   /** Why it refuses this version of the entry, if it does. */

@@ -10,6 +10,11 @@ export interface Programmed {
 
 /** How long pods have to acknowledge before the status says that they have not. */
 const ACKNOWLEDGE_MS = 500;
+/**
+ * A pod that is not connected (any more, or yet: to a controller that has just started) is believed to have what it was
+ * given before for so long, or a lost connection would rewrite the status of everything.
+ */
+const SILENCE_MS = 20_000;
 
 /** Of the facts what does not change from object to object, looked up once. */
 export interface ProgrammedFacts {
@@ -33,7 +38,7 @@ export function programmedFacts({ pods, publishedAt }: StatusFacts): ProgrammedF
 export function programmedOf(
   type: string,
   carried: readonly Carried[],
-  { ready, behind, publishedAt }: ProgrammedFacts,
+  { ready, behind, publishedAt: publishedAtOf }: ProgrammedFacts,
 ): Programmed {
   let pending: string | undefined;
   let until: number | undefined;
@@ -41,17 +46,23 @@ export function programmedOf(
     const count = ready.get(plane)?.length ?? 0;
     if (count === 0) pending ??= `no pod of data plane ${plane} is ready`;
     let missing = 0;
+    const publishedAt = publishedAtOf(entry);
     for (const pod of behind.get(plane) ?? []) {
       const refusal = pod.refusal(entry);
       if (refusal !== undefined) return notProgrammed(type, "Invalid", `pod ${pod.name}: ${refusal}`);
-      if (!pod.holds(entry)) missing++;
+      if (pod.holds(entry)) continue;
+      missing++;
+      until = Math.max(until ?? 0, publishedAt + ACKNOWLEDGE_MS, silenceEnd(pod, publishedAt));
     }
     if (missing === 0) continue;
     pending ??= `${missing} of ${count} pods of data plane ${plane} do not have it in use yet`;
-    until = Math.max(until ?? 0, publishedAt(entry) + ACKNOWLEDGE_MS);
   }
   if (pending !== undefined) return { ...notProgrammed(type, "Pending", pending), until };
   return { condition: { type, status: "True", reason: "Programmed", message: "" }, until: undefined };
+}
+
+function silenceEnd({ silentSince }: PodObservation, publishedAt: number): number {
+  return silentSince === undefined || publishedAt > silentSince ? 0 : silentSince + SILENCE_MS;
 }
 
 export function notProgrammed(type: string, reason: string, message: string): Programmed {

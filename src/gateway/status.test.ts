@@ -25,6 +25,7 @@ const pod = (name: string, held: readonly Entry[], changed: Partial<PodObservati
   isReady: true,
   isTerminating: false,
   isCurrent: false,
+  silentSince: undefined,
   holds: (asked) => held.includes(asked),
   refusal: () => undefined,
   isBound: () => true,

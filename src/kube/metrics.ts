@@ -1,15 +1,18 @@
 /** What the watches have to say at /metrics. */
-import type { CollectedMetric, CollectedValue } from "#src/metrics/registry.ts";
+import type { CollectedFigure, CollectedValue } from "#src/metrics/registry.ts";
 import type { KubeSource } from "./source.ts";
 import type { WatchState } from "./watch.ts";
 
-export function kubeMetrics(source: KubeSource): readonly CollectedMetric[] {
+/** Of several sources together: kinds may be watched by more than one. */
+export function kubeMetrics(sources: readonly KubeSource[]): readonly CollectedFigure[] {
+  const statesOf = (): WatchState[] => sources.flatMap(({ states }) => states);
+  const now = (): number => sources[0]?.clock.now() ?? 0;
   const metric = (
     type: "counter" | "gauge",
     name: string,
     help: string,
     of: (states: readonly WatchState[]) => number | undefined,
-  ): CollectedMetric => ({ type, name, help, labels: ["kind"], collect: () => byKind(source.states, of) });
+  ): CollectedFigure => ({ type, name, help, labels: ["kind"], collect: () => byKind(statesOf(), of) });
   return [
     metric(
       "counter",
@@ -20,7 +23,7 @@ export function kubeMetrics(source: KubeSource): readonly CollectedMetric[] {
     metric(
       "counter",
       "fairway_kube_lists_total",
-      "Full lists that were begun.",
+      "Full lists of the API server that were begun.",
       sum(({ lists }) => lists),
     ),
     metric(
@@ -43,7 +46,7 @@ export function kubeMetrics(source: KubeSource): readonly CollectedMetric[] {
         const at = states.flatMap(({ lastEventAt, phase }) =>
           lastEventAt === undefined || phase === "absent" ? [] : [lastEventAt],
         );
-        return at.length === 0 ? undefined : (source.clock.now() - Math.min(...at)) / 1000;
+        return at.length === 0 ? undefined : (now() - Math.min(...at)) / 1000;
       },
     ),
   ];

@@ -496,7 +496,7 @@ test("metrics say what the watches do", async () => {
   });
   await followed.synced();
   const values: Record<string, number> = {};
-  for (const { name, collect } of kubeMetrics(followed.source))
+  for (const { name, collect } of kubeMetrics([followed.source]))
     for (const { labels, value } of await collect()) values[`${name}{${labels["kind"]}}`] = value;
   const age = values["fairway_kube_watch_last_event_age_seconds{HTTPRoute}"]!;
   assert.ok(age >= 0 && age < 30, String(age));

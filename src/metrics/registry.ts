@@ -7,17 +7,28 @@ import {
   type MetricValueWithName,
   Registry,
 } from "@prometheus-io/client";
-import type { HistogramDeclaration } from "./declaration.ts";
-import type { MetricLayout, MetricPlace } from "./layout.ts";
+import type { MetricLayout } from "./layout.ts";
 import { labelNamesOf, type SeriesValue, type SlotReader } from "./slot-reader.ts";
 
 /** A figure that is found out when it is asked for: from /proc, from the configuration's state. */
-export interface CollectedMetric {
+export type CollectedMetric = CollectedFigure | CollectedHistogram;
+
+export interface CollectedFigure {
   readonly type: "counter" | "gauge";
   readonly name: string;
   readonly help: string;
   readonly labels: readonly string[];
   readonly collect: () => Iterable<CollectedValue> | Promise<Iterable<CollectedValue>>;
+}
+
+interface CollectedHistogram {
+  readonly type: "histogram";
+  readonly name: string;
+  readonly help: string;
+  readonly labels: readonly string[];
+  /** Upper bounds in ascending order, without +Inf. */
+  readonly buckets: readonly number[];
+  readonly collect: () => Iterable<SeriesValue>;
 }
 
 export interface CollectedValue {
@@ -48,7 +59,8 @@ function registerSlots(registry: Registry, { layout, reader }: SlotMetrics): voi
   for (const place of layout.metrics.values()) {
     const { declaration } = place;
     if (declaration.type === "histogram") {
-      registry.registerMetric(new SlotHistogram(place, declaration, reader));
+      const labels = labelNamesOf(declaration.dimensions, false);
+      register(registry, { ...declaration, labels, collect: () => reader.read(place) });
       continue;
     }
     const isPerProcess = declaration.type === "gauge" && declaration.perProcess === true;
@@ -61,6 +73,10 @@ function registerSlots(registry: Registry, { layout, reader }: SlotMetrics): voi
 }
 
 function register(registry: Registry, metric: CollectedMetric): void {
+  if (metric.type === "histogram") {
+    registry.registerMetric(new SlotHistogram(metric));
+    return;
+  }
   const { name, help, labels: labelNames, collect } = metric;
   const common = { name, help, labelNames, registers: [registry] };
   if (metric.type === "counter") {
@@ -86,32 +102,27 @@ function register(registry: Registry, metric: CollectedMetric): void {
 
 /** The client's histogram counts for itself; this one shows what others counted. */
 class SlotHistogram extends Histogram<string> {
-  readonly #name: string;
-  readonly #help: string;
-  readonly #bounds: readonly number[];
-  readonly #series: () => Iterable<SeriesValue>;
+  readonly #metric: CollectedHistogram;
 
-  constructor(place: MetricPlace, declaration: HistogramDeclaration, reader: SlotReader) {
-    const { name, help, buckets, dimensions } = declaration;
-    super({ name, help, buckets: [...buckets], labelNames: labelNamesOf(dimensions, false), registers: [] });
-    this.#name = name;
-    this.#help = help;
-    this.#bounds = buckets;
-    this.#series = () => reader.read(place);
+  constructor(metric: CollectedHistogram) {
+    const { name, help, buckets, labels } = metric;
+    super({ name, help, buckets: [...buckets], labelNames: labels, registers: [] });
+    this.#metric = metric;
   }
 
   override get(): Promise<MetricObjectWithValues<MetricValueWithName<string>>> {
+    const { name, help, buckets, collect } = this.#metric;
     const values: MetricValueWithName<string>[] = [];
-    for (const { labels, slots } of this.#series()) {
+    for (const { labels, slots } of collect()) {
       let count = 0;
-      for (const [i, bound] of [...this.#bounds, "+Inf"].entries()) {
+      for (const [i, bound] of [...buckets, "+Inf"].entries()) {
         count += slots[i]!;
-        values.push({ metricName: `${this.#name}_bucket`, labels: { ...labels, le: bound }, value: count });
+        values.push({ metricName: `${name}_bucket`, labels: { ...labels, le: bound }, value: count });
       }
-      values.push({ metricName: `${this.#name}_sum`, labels, value: slots.at(-1)! });
-      values.push({ metricName: `${this.#name}_count`, labels, value: count });
+      values.push({ metricName: `${name}_sum`, labels, value: slots.at(-1)! });
+      values.push({ metricName: `${name}_count`, labels, value: count });
     }
-    const shown = { name: this.#name, help: this.#help, type: "histogram", aggregator: "sum", values } as const;
+    const shown = { name, help, type: "histogram", aggregator: "sum", values } as const;
     return Promise.resolve({ ...shown, collect: () => {} });
   }
 

@@ -1,7 +1,7 @@
 /** When the certificates of the configuration end, found out when /metrics is asked. */
 import { X509Certificate } from "node:crypto";
 import type { Entry } from "#src/config/model.ts";
-import type { CollectedMetric } from "#src/metrics/registry.ts";
+import type { CollectedFigure } from "#src/metrics/registry.ts";
 
 /** Certificates with series of their own; of more than these the first ones are shown. */
 const SERIES = 1_000;
@@ -16,7 +16,7 @@ export class CertificateFigures {
     this.#entries = entries;
   }
 
-  readonly metric: CollectedMetric = {
+  readonly metric: CollectedFigure = {
     type: "gauge",
     name: "fairway_certificate_expiry_timestamp_seconds",
     help: "When the certificate in use ends, seconds since 1970; name is the Secret's, as NAMESPACE/NAME.",

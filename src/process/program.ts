@@ -25,7 +25,7 @@ export interface ProgramDefinition<O extends Options> {
   readonly adminPort: number;
   readonly options: O;
   /** Begins the work; a throw is why it cannot start. */
-  readonly start: (context: ProgramContext<O>) => Promise<ProgramPart>;
+  readonly start: (context: ProgramContext<O>) => ProgramPart;
 }
 
 export interface ProgramContext<O extends Options> {
@@ -75,7 +75,7 @@ async function serve<O extends Options>(definition: ProgramDefinition<O>, contex
     reload: () => log.info("nothing to reload"),
   });
   await using admin = new AdminServer();
-  await using part = await definition.start(context);
+  await using part = definition.start(context);
   addPaths(admin, definition.name, part);
   const port = await admin.listen(options.adminAddress, options.adminPort);
   log.info("started", { admin: hostPort(options.adminAddress, port), ms: Math.round(process.uptime() * 1000) });

@@ -195,6 +195,7 @@ export function observe(pod: TestPod): PodObservation {
     isReady,
     isTerminating,
     isCurrent: false,
+    silentSince: undefined,
     holds: ({ key, version }: Entry) => isConnected && held.get(key) === version,
     refusal: () => undefined,
     isBound: (key) => (isConnected ? bound.has(key) : undefined),

@@ -279,6 +279,8 @@ export class FakeKubeApi implements AsyncDisposable {
       if (last !== undefined && asked[field] !== undefined && asked[field] !== last.metadata[field])
         return status(response, 409, "Conflict", `the object has been modified: ${field}`);
     }
+    if (last === undefined && asked["resourceVersion"] !== undefined)
+      return status(response, 409, "Conflict", "there is no object of that version");
     if (method === "DELETE") {
       this.delete(place.collection, key);
       return json(response, 200, { kind: "Status", status: "Success" });
@@ -309,8 +311,11 @@ function mergePatch(target: unknown, patch: unknown): unknown {
 
 function selector(url: URL, { namespace }: Place): (object: Stored) => boolean {
   const [field, value] = (url.searchParams.get("fieldSelector") ?? "").split("=");
+  const [label, wanted] = (url.searchParams.get("labelSelector") ?? "").split("=");
   return (object) =>
-    (namespace === "" || object.metadata.namespace === namespace) && (value === undefined || object[field!] === value);
+    (namespace === "" || object.metadata.namespace === namespace) &&
+    (value === undefined || object[field!] === value) &&
+    (wanted === undefined || (object.metadata["labels"] as Json | undefined)?.[label!] === wanted);
 }
 
 function send({ response, place, selects, silent }: Watcher, { type, object, collection }: Change): void {

@@ -19,6 +19,8 @@ export interface PodSources {
   readonly planes: ReadonlyMap<string, string>;
   /** The pod's own connection (by PodIdentity.podUid); undefined: it has none. */
   readonly client: ClientStatus | undefined;
+  /** See PodObservation. */
+  readonly silentSince?: number | undefined;
   /** Of its node, "" when that is not known. */
   readonly zone: string;
 }
@@ -29,7 +31,7 @@ export function planesByLabel(planes: Iterable<string>): Map<string, string> {
 }
 
 /** Undefined: it is no data plane's. */
-export function observePod(pod: KubeObject, { planes, client, zone }: PodSources): PodObservation | undefined {
+export function observePod(pod: KubeObject, { planes, client, silentSince, zone }: PodSources): PodObservation | undefined {
   const plane = planes.get(pod.metadata.labels?.[PLANE_LABEL] ?? "");
   if (plane === undefined) return undefined;
   const { spec = {}, status = {} } = pod as PodFacts;
@@ -45,6 +47,7 @@ export function observePod(pod: KubeObject, { planes, client, zone }: PodSources
     hostAddresses: (status.hostIPs ?? []).map(({ ip }) => ip),
     isReady: (status.conditions ?? []).some(({ type, status: value }) => type === "Ready" && value === "True"),
     isTerminating: pod.metadata.deletionTimestamp !== undefined,
+    silentSince,
     ...heard(client),
   };
 }

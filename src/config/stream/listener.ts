@@ -6,7 +6,6 @@ import { once } from "node:events";
 import type { AddressInfo, Socket } from "node:net";
 import { createServer, type SecureContextOptions, type Server, type TLSSocket } from "node:tls";
 import { type Clock, systemClock } from "#src/process/clock.ts";
-import type { CollectedMetric } from "#src/metrics/registry.ts";
 import { type Admission, AdmittedPeer, type AdmissionFault } from "./admitted-peer.ts";
 import { readFirstToken } from "./first-token.ts";
 import { encodeFrame } from "./frame.ts";
@@ -114,24 +113,9 @@ export class StreamListener implements AsyncDisposable {
     this.#server.setSecureContext(contextOf(certificate));
   }
 
-  /** For the registry of the program. */
-  metrics(): readonly CollectedMetric[] {
-    return [
-      {
-        type: "counter",
-        name: "fairway_config_stream_refusals_total",
-        help: "Connections to the config stream that were not let in or not kept, by reason.",
-        labels: ["reason"],
-        collect: () => [...this.#refusals].map(([reason, value]) => ({ labels: { reason }, value })),
-      },
-      {
-        type: "gauge",
-        name: "fairway_config_stream_connections",
-        help: "Connections to the config stream, those that have not shown a token yet included.",
-        labels: [],
-        collect: () => [{ labels: {}, value: this.#sockets.size }],
-      },
-    ];
+  /** Those that have not shown a token yet included. */
+  get connections(): number {
+    return this.#sockets.size;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
