@@ -83,6 +83,7 @@ const CONTROLLER: Readonly<Record<string, readonly [boolean, boolean]>> = {
   "list secrets": [true, true],
   "create secrets": [false, false],
   "update secrets": [false, false],
+  "create secrets/fairway-stream": [true, false],
   "update secrets/fairway-stream": [true, false],
   "delete secrets/fairway-stream": [false, false],
   "create services": [true, true],

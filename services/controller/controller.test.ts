@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import { createRegistry } from "#src/metrics/registry.ts";
 import type { FakeKubeApi } from "#src/testing/kube-api.ts";
+import { assertNamedByRules } from "#src/testing/metric-name-rules.ts";
 import { until } from "#src/testing/until.ts";
 import { HOME, STREAM_SECRET_PLACE, TestCluster } from "./test-cluster.ts";
 
@@ -52,8 +53,7 @@ const endpointsOf = (cluster: TestCluster): number =>
 async function served(cluster: TestCluster): Promise<void> {
   await until("the Gateway's Service", () => cluster.get("Service", "shop/shop-fairway"));
   const service = cluster.get("Service", "shop/shop-fairway")!;
-  const spec = { ...Object(service["spec"]), clusterIP: "10.96.0.10", clusterIPs: ["10.96.0.10"] };
-  cluster.put({ ...service, spec });
+  cluster.put({ ...service, status: { loadBalancer: { ingress: [{ ip: "198.18.0.200" }] } } });
   await until("endpoints", () => endpointsOf(cluster) > 0 || undefined);
   await until("the route's status", () =>
     cluster.condition("HTTPRoute", "shop/web", "fairway.dev/Programmed") === "True" ? true : undefined,
@@ -101,7 +101,9 @@ test("an object that is deleted or changed by hand is made again", async () => {
   const service = await until("the Service", () => cluster.get("Service", "shop/shop-fairway"));
   cluster.put({ ...service, spec: { ...Object(service["spec"]), ports: [] } });
   await until("its ports", () =>
-    (Object(cluster.get("Service", "shop/shop-fairway")?.["spec"])["ports"] as unknown[]).length === 1 ? true : undefined,
+    (Object(cluster.get("Service", "shop/shop-fairway")?.["spec"])["ports"] as unknown[]).length === 1
+      ? true
+      : undefined,
   );
   // Made and deleted again before anybody has seen it.
   cluster.delete("Service", "shop/shop-fairway");
@@ -211,7 +213,8 @@ test("an owner that the API server does not tell yet is waited for, and nothing 
   await using cluster = await TestCluster.start();
   cluster.apply(SHOP);
   let isAway = true;
-  cluster.intercept = ({ url }) => (isAway && url.pathname.endsWith("/deployments/fairway-controller") ? "cut" : undefined);
+  cluster.intercept = ({ url }) =>
+    isAway && url.pathname.endsWith("/deployments/fairway-controller") ? "cut" : undefined;
   await using replica = await cluster.replica();
   await replica.leading();
   await replica.ready();
@@ -298,7 +301,10 @@ test("figures that the alerts need", async () => {
   await using replica = await cluster.replica();
   await using _pod = cluster.pod("balancer", "a", [replica]);
   await served(cluster);
-  const text = await createRegistry(replica.controller.collected).render();
+  const { collected } = replica.controller;
+  for (const metric of collected) assertNamedByRules(metric);
+  assert.equal(new Set(collected.map(({ name }) => name)).size, collected.length);
+  const text = await createRegistry(collected).render();
   for (const kind of ["configuration", "infrastructure", "status"])
     assert.match(text, new RegExp(`^fairway_reconcile_duration_seconds_count\\{kind="${kind}"\\} [1-9]`, "m"));
   assert.match(text, /^fairway_kube_watch_restarts_total\{kind="Pod"\} 0$/m);

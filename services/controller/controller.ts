@@ -56,16 +56,7 @@ export class Controller implements ProgramPart {
     const templates = readTemplates(options.templates);
     this.#stack.use(client);
     const writer = new KubeWriter({ client, fieldManager: FIELD_MANAGER, mayWrite: () => this.#election.mayWrite() });
-    this.#server = new ConfigServer({
-      select: (plane) => this.#reconciler.filterOf(plane),
-      onObserved: () => this.#reconciler.onChange(),
-      onAcknowledged: () => this.#reconciler.soon(),
-      onConnected: (plane, { identity }) => log.info("data plane connected", { plane, pod: identity?.podName }),
-      onDisconnected: (plane, reason, { identity }) => {
-        log.info("data plane gone", { plane, pod: identity?.podName, reason });
-        this.#reconciler.soon();
-      },
-    });
+    this.#server = this.#makeServer();
     this.#door = new StreamDoor({
       log,
       server: this.#server,
@@ -115,18 +106,7 @@ export class Controller implements ProgramPart {
         onState,
       }),
     );
-    this.#election = this.#stack.use(
-      new LeaderElection({
-        client,
-        namespace: home,
-        name: LEASE,
-        identity: `${process.env["POD_NAME"] ?? hostname()}_${randomUUID()}`,
-        onChange: (leading) => this.#onLeading(leading),
-        onFailure: (reason) => {
-          if (reason !== undefined) log.warn("the election cannot ask the API server", { reason });
-        },
-      }),
-    );
+    this.#election = this.#stack.use(this.#makeElection(client, home));
     const onKnown = (): void => this.#reconciler.soon();
     this.#owner = this.#stack.use(new Owner({ client, log, namespace: home, onKnown }));
     this.#secret.start(options.streamSecret);
@@ -166,7 +146,11 @@ export class Controller implements ProgramPart {
         "Entries of the configuration that data planes are given.",
         () => this.#reconciler.entries,
       ),
-      this.#clientsGauge("fairway_config_clients", "Connections of data planes' pods to the config stream.", () => true),
+      this.#clientsGauge(
+        "fairway_config_clients",
+        "Connections of data planes' pods to the config stream.",
+        () => true,
+      ),
       this.#clientsGauge(
         "fairway_config_clients_current",
         "Those of them that have the last configuration in use, all of it.",
@@ -189,6 +173,33 @@ export class Controller implements ProgramPart {
     await this.#stack.disposeAsync();
     await this.#server[Symbol.asyncDispose]();
     await this.#door[Symbol.asyncDispose]();
+  }
+
+  #makeServer(): ConfigServer {
+    const log = this.#log;
+    return new ConfigServer({
+      select: (plane) => this.#reconciler.filterOf(plane),
+      onObserved: () => this.#reconciler.onChange(),
+      onAcknowledged: () => this.#reconciler.soon(),
+      onConnected: (plane, { identity }) => log.info("data plane connected", { plane, pod: identity?.podName }),
+      onDisconnected: (plane, reason, { identity }) => {
+        log.info("data plane gone", { plane, pod: identity?.podName, reason });
+        this.#reconciler.soon();
+      },
+    });
+  }
+
+  #makeElection(client: KubeClient, namespace: string): LeaderElection {
+    return new LeaderElection({
+      client,
+      namespace,
+      name: LEASE,
+      identity: `${process.env["POD_NAME"] ?? hostname()}_${randomUUID()}`,
+      onChange: (leading) => this.#onLeading(leading),
+      onFailure: (reason) => {
+        if (reason !== undefined) this.#log.warn("the election cannot ask the API server", { reason });
+      },
+    });
   }
 
   /** All dedicated planes are one. */

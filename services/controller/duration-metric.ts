@@ -8,7 +8,7 @@ export class DurationMetric<Kind extends string> {
   readonly #slots: ReadonlyMap<Kind, number[]>;
 
   constructor(name: string, help: string, kinds: readonly Kind[]) {
-    this.#slots = new Map(kinds.map((kind) => [kind, new Array<number>(DURATION_SECONDS.length + 2).fill(0)]));
+    this.#slots = new Map(kinds.map((kind) => [kind, Array.from({ length: DURATION_SECONDS.length + 2 }, () => 0)]));
     this.metric = {
       type: "histogram",
       name,

@@ -97,10 +97,7 @@ function* allObjects(source: KubeSource): Iterable<readonly [StatusKind, HeldObj
   for (const kind of WITH_STATUS) for (const object of source.objects(kind)) yield [kind, object];
 }
 
-function* objectsNamed(
-  source: KubeSource,
-  names: Iterable<string>,
-): Iterable<readonly [StatusKind, HeldObject]> {
+function* objectsNamed(source: KubeSource, names: Iterable<string>): Iterable<readonly [StatusKind, HeldObject]> {
   for (const name of names) {
     const kind = kindOf(name);
     const object = source.get(name);

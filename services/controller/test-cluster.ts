@@ -192,7 +192,11 @@ export class TestPlanePod implements AsyncDisposable {
   readonly uid: string;
   readonly client: ReplicaClient;
 
-  constructor(cluster: TestCluster, replicas: readonly TestReplica[], fields: TokenFields & { readonly podUid: string }) {
+  constructor(
+    cluster: TestCluster,
+    replicas: readonly TestReplica[],
+    fields: TokenFields & { readonly podUid: string },
+  ) {
     this.uid = fields.podUid;
     this.client = new ReplicaClient({
       name: "whoever",
@@ -200,7 +204,12 @@ export class TestPlanePod implements AsyncDisposable {
       connect: (port) => {
         const data = cluster.get("Secret", STREAM_SECRET_PLACE[1])?.["data"] as Record<string, string> | undefined;
         const ca = Buffer.from(data?.["ca.crt"] ?? "", "base64");
-        return connect({ host: "127.0.0.1", port: Number(port), ca, servername: `fairway-controller-stream.${HOME}.svc` });
+        return connect({
+          host: "127.0.0.1",
+          port: Number(port),
+          ca,
+          servername: `fairway-controller-stream.${HOME}.svc`,
+        });
       },
       token: () => cluster.issuer.token(fields),
       reconnect: { firstMs: 10, maxMs: 100 },

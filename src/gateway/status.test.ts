@@ -403,3 +403,26 @@ test("an Ingress has the addresses of all, and nothing is written as long as the
   const [gone] = status([verdict], facts([], {}), [current("Ingress", "i", afterwards(patch))], NOW).patches;
   assert.deepEqual(gone?.status, { loadBalancer: { ingress: [] } });
 });
+
+const SILENCES: readonly (readonly [string, number, number, boolean])[] = [
+  ["a pod that has just lost its connection is believed to have what it was given before", NOW - 60_000, NOW - 1000, false],
+  ["and so is one that a controller that has just started does not hear yet", NOW - 1000, NOW - 1000, false],
+  ["not what was published since", NOW - 600, NOW - 1000, true],
+  ["and not for ever", NOW - 60_000, NOW - 20_001, true],
+];
+
+for (const [what, publishedAt, silentSince, isWritten] of SILENCES) {
+  test(what, () => {
+    const { patches: before } = status(
+      [route()],
+      facts([pod("a", [entry])], { "HTTPRoute shop/cart": [entry] }),
+      [current("HTTPRoute", "cart")],
+      NOW - 100_000,
+    );
+    const silent = pod("a", [], { silentSince });
+    const known = facts([silent], { "HTTPRoute shop/cart": [entry] }, { publishedAt: () => publishedAt });
+    const written = before[0]!.status as CurrentStatus;
+    const { patches, wakeAt } = status([route()], known, [current("HTTPRoute", "cart", written)], NOW);
+    assert.deepEqual([patches.length, wakeAt], isWritten ? [1, undefined] : [0, silentSince + 20_000]);
+  });
+}

@@ -31,7 +31,10 @@ export function planesByLabel(planes: Iterable<string>): Map<string, string> {
 }
 
 /** Undefined: it is no data plane's. */
-export function observePod(pod: KubeObject, { planes, client, silentSince, zone }: PodSources): PodObservation | undefined {
+export function observePod(
+  pod: KubeObject,
+  { planes, client, silentSince, zone }: PodSources,
+): PodObservation | undefined {
   const plane = planes.get(pod.metadata.labels?.[PLANE_LABEL] ?? "");
   if (plane === undefined) return undefined;
   const { spec = {}, status = {} } = pod as PodFacts;
