@@ -2,11 +2,11 @@
  * Schemas for kubeconform, offline: Kubernetes' own kinds from its OpenAPI document, those of Gateway API and the
  * Prometheus Operator from their CRDs, all out of Go's module cache, and ours from `manifests/crds`.
  */
-import { execFileSync } from "node:child_process";
 import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { splitDocuments } from "#src/resource/documents.ts";
 import { parseYaml } from "#src/resource/yaml.ts";
+import { goModuleFolder } from "#src/testing/go-module.ts";
 
 const KUBERNETES = "k8s.io/kubernetes@v1.35.4";
 /** Modules with CRDs, and where in them. */
@@ -32,7 +32,7 @@ export function writeKubeSchemas(root: string, folder: string): void {
     writeFileSync(join(folder, `${of.kind.toLowerCase()}${group}-${of.version}.json`), JSON.stringify(schema));
   };
   const { definitions } = JSON.parse(
-    readFileSync(join(moduleFolder(KUBERNETES), "api/openapi-spec/swagger.json"), "utf8"),
+    readFileSync(join(goModuleFolder(KUBERNETES), "api/openapi-spec/swagger.json"), "utf8"),
   ) as { definitions: Readonly<Record<string, Schema>> };
   for (const [name, definition] of Object.entries(definitions)) {
     const kinds = definition["x-kubernetes-group-version-kind"] as readonly GroupVersionKind[] | undefined;
@@ -40,7 +40,7 @@ export function writeKubeSchemas(root: string, folder: string): void {
   }
   const files = [
     ...globSync(join(root, "manifests/crds/*.yaml")),
-    ...Object.entries(DEFINITIONS).flatMap(([module, pattern]) => globSync(join(moduleFolder(module), pattern))),
+    ...Object.entries(DEFINITIONS).flatMap(([module, pattern]) => globSync(join(goModuleFolder(module), pattern))),
   ];
   for (const { text } of files.flatMap((file) => [...splitDocuments(readFileSync(file, "utf8"))])) {
     const { kind, spec } = parseYaml(text).value as CustomResourceDefinition;
@@ -63,12 +63,6 @@ interface CustomResourceDefinition {
     readonly names: { readonly kind: string };
     readonly versions: readonly { readonly name: string; readonly schema: { readonly openAPIV3Schema: Schema } }[];
   };
-}
-
-/** Where Go keeps a module `PATH@VERSION`; fetched if it is not there. */
-export function moduleFolder(module: string): string {
-  const told = execFileSync("go", ["mod", "download", "-json", module], { encoding: "utf8", cwd: "/" });
-  return (JSON.parse(told) as { Dir: string }).Dir;
 }
 
 /** What is an integer or a string in fact, and which the document calls a string. */

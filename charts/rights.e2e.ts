@@ -6,12 +6,12 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { moduleFolder } from "./kube-schemas.ts";
+import { goModuleFolder } from "#src/testing/go-module.ts";
 import { CHART } from "./render.ts";
 
 const NAMESPACE = "fairway-rights";
 const OTHER = "default";
-const GATEWAY_API = join(moduleFolder("sigs.k8s.io/gateway-api@v1.6.3"), "config/crd/standard");
+const GATEWAY_API = join(goModuleFolder("sigs.k8s.io/gateway-api@v1.6.3"), "config/crd/standard");
 const SERVICES = ["dns", "resolver", "edge", "balancer", "controller"];
 const NO_PODS = SERVICES.map((service) => `${service}.replicas=0`).join(",");
 

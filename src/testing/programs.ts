@@ -18,6 +18,7 @@ const INSTALL: Readonly<Record<string, string>> = {
   kdig: "apt-get install knot-dnsutils",
   kubeconform: "go install github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0",
   kubectl: "https://kubernetes.io/docs/tasks/tools/",
+  "nc.openbsd": "apt-get install netcat-openbsd",
   ncat: "apt-get install ncat",
   nginx: "apt-get install nginx libnginx-mod-stream",
   nsd: "apt-get install nsd",
