@@ -4,6 +4,7 @@ import { FIELD } from "#src/http/field.ts";
 import type { Message } from "#src/http/message.ts";
 import { Lessee } from "#src/memory/lease.ts";
 import type { Segment } from "#src/memory/segment.ts";
+import type { TimerWheel } from "#src/reactor/timer-wheel.ts";
 import type { CacheCounters, CacheOutcome } from "./counters.ts";
 import { Delivery } from "./delivery.ts";
 import type { Fetch } from "./fetch/fetch.ts";
@@ -15,7 +16,15 @@ import { KIND, type StoredObject } from "./store/object.ts";
 import { Pins } from "./store/pins.ts";
 import { VariantsReader } from "./store/variants.ts";
 
+/** The part of the reactor's poller that is needed here. */
+export interface CacheLoop {
+  /** Milliseconds; the same clock as Exchange.startedAt. */
+  readonly now: number;
+  readonly deadlines: Pick<TimerWheel, "arm" | "remove">;
+}
+
 export interface CacheProcessOptions {
+  readonly loop: CacheLoop;
   readonly segment: Segment;
   readonly row: number;
   readonly counters: CacheCounters;
@@ -28,6 +37,7 @@ export interface CacheProcessOptions {
 }
 
 export class CacheProcess {
+  readonly loop: CacheLoop;
   readonly segment: Segment;
   readonly reader: CacheReader;
   readonly key: CacheKey;
@@ -44,7 +54,8 @@ export class CacheProcess {
   gatheredBytes = 0;
   readonly #tag: { bytes: Uint8Array; start: number; end: number };
 
-  constructor({ segment, row, counters, wakeMain, wall, maxGatheredBytes }: CacheProcessOptions) {
+  constructor({ loop, segment, row, counters, wakeMain, wall, maxGatheredBytes }: CacheProcessOptions) {
+    this.loop = loop;
     this.segment = segment;
     this.reader = new CacheReader(segment, row);
     this.key = new CacheKey(segment.seed);

@@ -52,6 +52,7 @@ class World implements AsyncDisposable {
     };
     const writer = new CacheWriter({ segment, wake: () => poller.defer(turn) });
     this.process = new CacheProcess({
+      loop: poller,
       segment,
       row: 1,
       counters: { onOutcome: (outcome) => this.verdicts.push(outcome), onOriginBytes: () => {} },
@@ -75,6 +76,7 @@ class World implements AsyncDisposable {
       pool: this.#pool,
       editRequest: () => {},
       headTimeoutMs: 5000,
+      requestTimeoutMs: 0,
       maxObjectBytes: MAX_OBJECT_BYTES,
     });
     const services = this.#services();

@@ -209,6 +209,56 @@ suite("collapsing", () => {
   });
 });
 
+suite("a request's time as a whole", () => {
+  test("each client has its own, before the head, while others wait on for the same", () => {
+    const script = new Script({ requestTimeoutMs: 500 });
+    const first = script.get(URL);
+    script.pass(400);
+    const second = script.get(URL);
+    script.pass(200);
+    assert.deepEqual(
+      [first.status, first.failed, second.ended],
+      [504, "upstreamTimeout: timeout: no complete response in time", false],
+    );
+    script.calls[0]!.answer(200, "hello", FRESH);
+    assert.deepEqual([second.status, second.body, script.calls[0]!.cancelled], [200, "hello", false]);
+    script.pass(1000);
+    assert.equal(second.failed, "", "its time is over with its response");
+    script.turn();
+    assert.equal(script.deadlines.size, 0);
+    assert.equal(script.process.open.size, 0);
+  });
+
+  for (const [name, field] of [
+    ["stored", FRESH],
+    ["passed on", "Cache-Control: private"],
+  ] as const) {
+    test(`a body that comes too slowly is cut, and with the last client the call ends: ${name}`, () => {
+      const script = new Script({ requestTimeoutMs: 500, maxObjectBytes: 1 << 30 });
+      const exchange = script.get(URL);
+      const call = script.calls[0]!;
+      call.head(200, "Content-Length: 10000000", field);
+      call.body("hello");
+      script.pass(600);
+      assert.deepEqual(
+        [exchange.status, exchange.body, exchange.failed, call.cancelled],
+        [200, "hello", "upstreamTimeout: timeout: no complete response in time", true],
+      );
+      assert.equal(script.process.open.size, 0);
+    });
+  }
+
+  test("one that must ask for itself after another's fetch has the rest of it", () => {
+    const script = new Script({ requestTimeoutMs: 500 });
+    const [first, second] = [script.get(URL), script.get(URL)];
+    script.pass(300);
+    script.calls[0]!.answer(200, "hello", "Cache-Control: private");
+    assert.deepEqual([first.body, script.calls.length], ["hello", 2]);
+    script.pass(300);
+    assert.deepEqual([second.status, script.calls[1]!.cancelled], [504, true]);
+  });
+});
+
 suite("truncated and too large", () => {
   for (const [name, end] of [
     ["the origin fails", (script: Script) => script.calls[0]!.fail("body")],

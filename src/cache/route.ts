@@ -13,6 +13,8 @@ export interface CacheRoute {
   readonly editRequest: (exchange: Exchange, edits: FieldEdits) => void;
   /** Milliseconds for the origin's head, 0 for none. */
   readonly headTimeoutMs: number;
+  /** Milliseconds from a client's request to the end of its response, 0 for none. */
+  readonly requestTimeoutMs: number;
   /** A larger body is passed on and not stored. */
   readonly maxObjectBytes: number;
 }

@@ -35,6 +35,7 @@ test("main and data processes over a memfd: stored by one, found by the other, w
     },
     editRequest: () => {},
     headTimeoutMs: 0,
+    requestTimeoutMs: 0,
     maxObjectBytes: 1 << 20,
   };
   const [first, last] = [new CacheStage(one.process, route), new CacheStage(other.process, route)];

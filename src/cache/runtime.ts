@@ -32,6 +32,7 @@ export function makeCacheRuntime(options: CacheRuntimeOptions): CacheRuntime {
   // All that reads it runs within batches.
   let wall = Date.now();
   const process = new CacheProcess({
+    loop: poller,
     segment,
     row,
     counters,

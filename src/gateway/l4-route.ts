@@ -29,9 +29,7 @@ export function judgeL4Routes(parents: Parents, routes: readonly (TcpRoute | Udp
     const facts = { kind, namespace, parentRefs: spec.parentRefs ?? [], hostnames: [], refused: [], unresolved };
     const name = `${kind} ${keyOf(metadata)}`;
     const judged = judgeParents(parents, facts, (attached) => claimListeners(holders, name, attached));
-    const carriers = judged.attachments
-      .map(({ listener }) => listener)
-      .filter(({ id }) => holders.get(id) === name);
+    const carriers = judged.attachments.map(({ listener }) => listener).filter(({ id }) => holders.get(id) === name);
     return { route, backends, ...judged, carriers };
   });
 }

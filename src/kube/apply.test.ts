@@ -87,4 +87,13 @@ test("outcomes of answers", () => {
     outcome: "absent",
     reason: "status 404: 404 page not found",
   });
+  const going = { causes: [{ reason: "NamespaceTerminating", message: "it is being terminated", field: "" }] };
+  assert.deepEqual(outcome(403, { kind: "Status", message: "why", details: going }), {
+    outcome: "absent",
+    reason: reason(403),
+  });
+  assert.deepEqual(outcome(403, { kind: "Status", message: "why", details: { causes: [{ reason: "other" }] } }), {
+    outcome: "refused",
+    reason: reason(403),
+  });
 });

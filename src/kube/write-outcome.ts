@@ -4,7 +4,7 @@ import { isRecord, type KubeObject } from "./object.ts";
 /** What came of a write. */
 export type WriteOutcome =
   | { readonly outcome: "written"; readonly object: KubeObject | undefined }
-  /** There is no such object (any more). */
+  /** There is no such object (any more), or its namespace is going. */
   | { readonly outcome: "absent"; readonly reason: string }
   /** It is not in the version (or of the uid) that the write is about, exists already, or another manager owns a field. */
   | { readonly outcome: "conflict"; readonly reason: string }
@@ -21,12 +21,19 @@ export function writeOutcomeOf(reply: KubeReply): WriteOutcome {
   if (reply.status === undefined) return { outcome: "retry", reason, afterMs: undefined };
   const { status, body, retryAfterMs } = reply;
   if (status >= 200 && status < 300) return { outcome: "written", object: isObject(body) ? body : undefined };
-  if (status === 404) return { outcome: "absent", reason };
+  if (status === 404 || (status === 403 && isNamespaceGoing(body))) return { outcome: "absent", reason };
   if (status === 409) return { outcome: "conflict", reason };
   // 401: a token that was just replaced; the next request reads it anew. 408 and 504: the server's own time was over.
   if (status === 401 || status === 408 || status === 429 || status >= 500)
     return { outcome: "retry", reason, afterMs: retryAfterMs };
   return { outcome: "refused", reason };
+}
+
+/** Nothing is made in a namespace that is being deleted (the admission plugin NamespaceLifecycle). */
+function isNamespaceGoing(body: unknown): boolean {
+  const details = isRecord(body) ? body["details"] : undefined;
+  const causes = isRecord(details) ? details["causes"] : undefined;
+  return Array.isArray(causes) && causes.some((cause) => isRecord(cause) && cause["reason"] === "NamespaceTerminating");
 }
 
 /** A Status (as a deletion answers) is none that was written. */

@@ -124,6 +124,7 @@ export class CacheUser implements Disposable {
       chosen: upstream,
       editRequest: (exchange, edits) => this.#forwarded.fill(exchange, edits),
       headTimeoutMs: rule.backendTimeoutMs,
+      requestTimeoutMs: rule.requestTimeoutMs,
       maxObjectBytes: MAX_OBJECT_BYTES,
     });
 

@@ -65,7 +65,7 @@ export class Fetch implements UpstreamReceiver, StoreWaiter {
 
   /** The exchange whose request this is. Before `begin`. */
   lead(exchange: Exchange): void {
-    this.#add(new Recipient(this, exchange, true));
+    this.#add(new Recipient(this, this.#cache.loop, exchange, true));
   }
 
   /** Sends the request. Its failure may come before this returns. */
@@ -82,7 +82,7 @@ export class Fetch implements UpstreamReceiver, StoreWaiter {
   /** Another client with the same key. False: it must ask for itself. */
   join(exchange: Exchange): boolean {
     if (this.#state !== "asking" && !this.#mayShareWith(exchange)) return false;
-    const recipient = new Recipient(this, exchange, false);
+    const recipient = new Recipient(this, this.#cache.loop, exchange, false);
     exchange.keepRequest();
     this.#add(recipient);
     if (this.#state !== "asking") {
@@ -161,6 +161,15 @@ export class Fetch implements UpstreamReceiver, StoreWaiter {
     }
   }
 
+  /** A request has taken too long as a whole; others may have more time. */
+  onRecipientDue(recipient: Recipient): void {
+    const { exchange } = recipient;
+    if (this.#state === "asking") this.#cache.note(exchange, "miss");
+    exchange.notes.backend = this.#backend;
+    this.leave(recipient);
+    exchange.fail(504, "upstreamTimeout", "timeout: no complete response in time");
+  }
+
   /** A client has gone. */
   leave(recipient: Recipient): void {
     this.#remove(recipient);
@@ -185,6 +194,7 @@ export class Fetch implements UpstreamReceiver, StoreWaiter {
   #add(recipient: Recipient): void {
     this.#recipients.push(recipient);
     recipient.exchange.source = recipient;
+    recipient.wait(this.#plan.route.requestTimeoutMs);
   }
 
   /** 304: the stored response goes on with a renewed head. When it has been evicted meanwhile, the whole is asked for. */
@@ -364,12 +374,12 @@ export class Fetch implements UpstreamReceiver, StoreWaiter {
 
   #takeRecipients(): Recipient[] {
     const all = this.#recipients.splice(0);
-    for (const recipient of all) recipient.gone = true;
+    for (const recipient of all) recipient.release();
     return all;
   }
 
   #remove(recipient: Recipient): void {
-    recipient.gone = true;
+    recipient.release();
     const index = this.#recipients.indexOf(recipient);
     if (index >= 0) this.#recipients.splice(index, 1);
   }

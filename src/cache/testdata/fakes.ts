@@ -5,6 +5,8 @@ import { BODY, Message } from "#src/http/message.ts";
 import type { Stage } from "#src/http/stage.ts";
 import type { UpstreamCall, UpstreamErrorSource, UpstreamPool, UpstreamReceiver, UpstreamRequest } from "#src/http/upstream.ts";
 import type { Address } from "#src/net/address.ts";
+import assert from "node:assert/strict";
+import { TimerWheel } from "#src/reactor/timer-wheel.ts";
 import { SPAN_BYTES } from "#src/memory/layout.ts";
 import { Segment } from "#src/memory/segment.ts";
 import { Slab } from "#src/reactor/slab.ts";
@@ -34,7 +36,7 @@ export class FakeExchange implements Exchange {
     retries: 0,
     reason: "",
   };
-  readonly startedAt = 0;
+  startedAt = 0;
   readonly hasBody = false;
   ended = false;
   source: ResponseSource | undefined = undefined;
@@ -210,6 +212,9 @@ export class Script implements UpstreamPool {
   readonly outcomes: CacheOutcome[] = [];
   originBytes = 0;
   now = Date.UTC(2026, 0, 1);
+  /** Milliseconds of the clock of exchanges. */
+  readonly clock = { now: 0, startTick: () => {}, cancelTick: () => {}, fault: (error: unknown) => assert.ifError(error) };
+  readonly deadlines: TimerWheel = new TimerWheel(this.clock);
   /** What the next request fails with, at once. */
   refuses: UpstreamErrorSource | undefined;
   readonly main: CacheWriter;
@@ -217,6 +222,7 @@ export class Script implements UpstreamPool {
   readonly stage: CacheStage;
 
   constructor(route: Partial<CacheRoute> = {}, maxGatheredBytes = 1 << 26) {
+    const { clock, deadlines } = this;
     const segment = Segment.local({
       processes: 2,
       counters: 0,
@@ -227,6 +233,7 @@ export class Script implements UpstreamPool {
     });
     this.main = new CacheWriter({ segment, wake: () => {} });
     this.process = new CacheProcess({
+      loop: { get now() { return clock.now; }, deadlines },
       segment,
       row: 1,
       counters: { onOutcome: (outcome) => this.outcomes.push(outcome), onOriginBytes: (bytes) => (this.originBytes += bytes) },
@@ -240,6 +247,7 @@ export class Script implements UpstreamPool {
       pool: this,
       editRequest: (_exchange, edits) => edits.add("x-forwarded-proto", "http"),
       headTimeoutMs: 1000,
+      requestTimeoutMs: 0,
       maxObjectBytes: 1 << 20,
       ...route,
     });
@@ -259,6 +267,7 @@ export class Script implements UpstreamPool {
   }
 
   run(exchange: FakeExchange): FakeExchange {
+    exchange.startedAt = this.clock.now;
     const outcome = this.stage.onRequest(exchange);
     const expected = exchange.followed.length > 0 ? "next" : exchange.ended ? "done" : "wait";
     if (outcome !== expected) throw new Error(`the stage said ${outcome} for ${expected}`);
@@ -278,6 +287,12 @@ export class Script implements UpstreamPool {
     this.get(line);
     this.calls.at(-1)!.answer(200, text, ...fields);
     this.turn();
+  }
+
+  /** Deadlines come. */
+  pass(ms: number): void {
+    this.clock.now += ms;
+    this.deadlines.tick();
   }
 
   later(seconds: number): void {
