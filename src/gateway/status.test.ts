@@ -405,7 +405,12 @@ test("an Ingress has the addresses of all, and nothing is written as long as the
 });
 
 const SILENCES: readonly (readonly [string, number, number, boolean])[] = [
-  ["a pod that has just lost its connection is believed to have what it was given before", NOW - 60_000, NOW - 1000, false],
+  [
+    "a pod that has just lost its connection is believed to have what it was given before",
+    NOW - 60_000,
+    NOW - 1000,
+    false,
+  ],
   ["and so is one that a controller that has just started does not hear yet", NOW - 1000, NOW - 1000, false],
   ["not what was published since", NOW - 600, NOW - 1000, true],
   ["and not for ever", NOW - 60_000, NOW - 20_001, true],
