@@ -20,6 +20,7 @@ export class Owner implements Disposable {
   readonly #options: OwnerOptions;
   #known: { readonly reference: OwnerReference | undefined } | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #failure: string | undefined;
   #isClosed = false;
 
   /** Begins at once. */
@@ -45,6 +46,10 @@ export class Owner implements Disposable {
     if (this.#isClosed) return;
     const reference = read(reply);
     if (reference === undefined && reply.status !== 404) {
+      const reason = describeReply(reply);
+      if (reason !== this.#failure)
+        log.warn("nothing is made before it is known what it goes with", { deployment: DEPLOYMENT, reason });
+      this.#failure = reason;
       this.#timer = setTimeout(() => void this.#ask(), RETRY_MS);
       return;
     }

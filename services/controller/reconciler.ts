@@ -114,7 +114,8 @@ export class Reconciler implements Disposable {
     const source = this.#options.source();
     this.#statuses.note(objects);
     this.#tellFaults(source);
-    this.soon();
+    // The source has gathered them already.
+    this.#wake(Date.now());
   }
 
   /** What was written may not be so. */

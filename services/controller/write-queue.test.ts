@@ -122,6 +122,17 @@ test("a conflict is looked at again, and the same wish is then sent again", asyn
   assert.deepEqual([desk.queue.counts.conflict, desk.queue.counts.written], [1, 1]);
 });
 
+test("what is not there, or in a namespace that is going, is left alone for a time", async () => {
+  await using desk = new Desk([answer(404), written("2")], { unseenMs: 100 });
+  desk.queue.want([statusOf("1", "a")]);
+  await desk.sent(1);
+  desk.queue.want([statusOf("1", "a")]);
+  await desk.sent(1);
+  await until("the doubt", () => desk.doubts === 1 || undefined);
+  desk.queue.want([statusOf("1", "a")]);
+  await desk.sent(2);
+});
+
 test("what is refused is told once, left alone, and tried again after a time; another status is tried at once", async () => {
   await using desk = new Desk([answer(422, { message: "no" })], { refusedMs: 150 });
   desk.queue.want([statusOf("1", "a")]);

@@ -118,6 +118,11 @@ export class WriteQueue implements AsyncDisposable {
       this.#doubtAfter(key, sent, refusedMs);
       return "done";
     }
+    if (result.outcome === "absent") {
+      // It is deleted, or its namespace is going: if not, that will be seen.
+      this.#doubtAfter(key, sent, unseenMs);
+      return "done";
+    }
     const isWanted = this.#forgetSent(key, sent);
     if (result.outcome !== "retry") {
       onDoubt();
