@@ -4,25 +4,14 @@
  */
 import http from "k6/http";
 import type { Options } from "k6/options";
+import type { LoadStream } from "../steady-load.ts";
 
-/** As the environment has them: what is asked for, and how. */
-interface Stream {
-  readonly name: string;
-  readonly url: string;
-  /** A connection for each request, instead of kept ones. */
-  readonly isFresh: boolean;
-  readonly perSecond: number;
-  readonly answer: string;
-}
-
-const streams = JSON.parse(__ENV["STREAMS"] ?? "[]") as readonly Stream[];
+const streams = JSON.parse(__ENV["STREAMS"] ?? "[]") as readonly LoadStream[];
 
 export const options: Options = {
   hosts: JSON.parse(__ENV["HOSTS"] ?? "{}") as Record<string, string>,
   insecureSkipTLSVerify: true,
   maxRedirects: 0,
-  // A failure is told by its line; k6's own thresholds would only repeat it.
-  thresholds: {},
   scenarios: Object.fromEntries(
     streams.map(({ name, perSecond }) => [
       name,
