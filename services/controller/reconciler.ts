@@ -179,7 +179,10 @@ export class Reconciler implements Disposable {
     const { mayWrite, writes, source, objects, server } = this.#options;
     const translation = this.#translation;
     const context = this.#options.context();
-    if (translation === undefined || context === undefined || !mayWrite()) return undefined;
+    if (translation === undefined || context === undefined || !mayWrite()) {
+      this.#statuses.forget();
+      return undefined;
+    }
     const now = Date.now();
     // What was published just now goes out first, and is acknowledged meanwhile.
     if (translation !== published) return now + GATHER_MS;

@@ -39,8 +39,16 @@ export class StatusWishes {
     this.#publishedAt = publishedAt;
   }
 
+  /** Who does not lead looks at nothing; who leads anew looks at everything. */
+  forget(): void {
+    this.#translation = undefined;
+    this.#changed.clear();
+    this.#wishes.clear();
+  }
+
   /** These have changed. */
   note(names: Iterable<string>): void {
+    if (this.#translation === undefined) return;
     for (const name of names) if (isOfStatus(kindOf(name))) this.#changed.add(name);
   }
 

@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from "node:util";
 import type { Entry, EntryValue } from "#src/config/model.ts";
 import { toEntry } from "#src/config/stream/entry.ts";
 import { makeParents, type Parents } from "#src/gateway/attachment.ts";
@@ -29,6 +28,7 @@ import { claimNames } from "./name-claim.ts";
 import { readAllocations } from "./own-slice.ts";
 import { certificateKey, placeInCluster, placeOnMachine, translatePorts } from "./port.ts";
 import { makeMembership } from "./plane-entries.ts";
+import { isSameValue } from "./same-value.ts";
 import { gatewayVerdicts, type JudgedRoute, ownVerdicts, routeVerdicts } from "./verdicts.ts";
 import { translateZones, type ZoneSources } from "./zone.ts";
 
@@ -107,7 +107,7 @@ export function makeTranslate({ ingressPorts = DEFAULT_INGRESS_PORTS }: Translat
     const next = membership.assign(
       inOrder.map(([key, value]) => {
         const previous = entries.get(key);
-        return previous !== undefined && isDeepStrictEqual(previous.value, value) ? previous : toEntry(key, value);
+        return previous !== undefined && isSameValue(previous.value, value) ? previous : toEntry(key, value);
       }),
     );
     entries = new Map(next.map((entry) => [entry.key, entry]));
