@@ -1,9 +1,8 @@
 /** A DataPlane with pods of its own: a Gateway is served by these alone, moves to the shared ones and back, and they go with it. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { demoApplication } from "#src/testing/demo-application.ts";
 import { HOME, Installation } from "#src/testing/installation.ts";
-import { addressOf, getObject, here, kubectl, onLan, waitFor } from "#src/testing/kubectl.ts";
+import { addressOf, getObject, here, kubectl, onLan } from "#src/testing/kubectl.ts";
 import { until } from "#src/testing/until.ts";
 
 const TEAM = "fairway-e2e-team";
@@ -43,10 +42,7 @@ spec:
 let fairway: Installation;
 
 before(async () => {
-  fairway = await Installation.make();
-  await fairway.apply(TEAM, demoApplication({ namespace: TEAM, name: "web" }));
-  await fairway.apply(TEAM, OBJECTS);
-  await waitFor("Available", TEAM, "deployment/web");
+  fairway = await Installation.serving(TEAM, OBJECTS);
 });
 
 after(async () => {

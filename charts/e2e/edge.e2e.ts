@@ -1,9 +1,8 @@
 /** A Gateway of class `fairway-edge`: what the application lets be kept is answered from the cache, and nothing else is. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { demoApplication } from "#src/testing/demo-application.ts";
 import { Installation } from "#src/testing/installation.ts";
-import { addressOf, here, onLan, type Place, waitFor } from "#src/testing/kubectl.ts";
+import { addressOf, here, onLan, type Place } from "#src/testing/kubectl.ts";
 
 const SITE = "fairway-e2e-site";
 const OBJECTS = `
@@ -26,10 +25,7 @@ let fairway: Installation;
 let address = "";
 
 before(async () => {
-  fairway = await Installation.make();
-  await fairway.apply(SITE, demoApplication({ namespace: SITE, name: "web" }));
-  await fairway.apply(SITE, OBJECTS);
-  await waitFor("Available", SITE, "deployment/web");
+  fairway = await Installation.serving(SITE, OBJECTS);
   address = await addressOf(SITE, "cdn");
 });
 

@@ -7,7 +7,6 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { demoApplication } from "#src/testing/demo-application.ts";
 import { HOME, helm, Installation } from "#src/testing/installation.ts";
 import {
   addressOf,
@@ -80,11 +79,7 @@ let fairway: Installation;
 let [outside, inside, dns] = ["", "", ""];
 
 before(async () => {
-  fairway = await Installation.make();
-  await fairway.apply(SHOP, demoApplication({ namespace: SHOP, name: "web" }));
-  await fairway.apply(SHOP, tlsSecret(SHOP, "shop-tls", certificate));
-  await fairway.apply(SHOP, OBJECTS);
-  await waitFor("Available", SHOP, "deployment/web");
+  fairway = await Installation.serving(SHOP, tlsSecret(SHOP, "shop-tls", certificate), OBJECTS);
   outside = await addressOf(SHOP, "shop");
   inside = await clusterAddressOf(SHOP, "shop-fairway");
   for (const port of [80, 443, 9000]) await isReached(here, inside, port);

@@ -5,7 +5,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
-import { demoApplication } from "#src/testing/demo-application.ts";
 import { DEPLOYMENTS, HOME, Installation } from "#src/testing/installation.ts";
 import { addressOf, clusterAddressOf, waitFor } from "#src/testing/kubectl.ts";
 import { Load } from "#src/testing/load.ts";
@@ -64,11 +63,7 @@ let fairway: Installation;
 let [front, cdn, dns] = ["", "", ""];
 
 before(async () => {
-  fairway = await Installation.make();
-  await fairway.apply(SITE, demoApplication({ namespace: SITE, name: "web" }));
-  await fairway.apply(SITE, tlsSecret(SITE, "site-tls", certificateFor(HOST)));
-  await fairway.apply(SITE, OBJECTS);
-  await waitFor("Available", SITE, "deployment/web");
+  fairway = await Installation.serving(SITE, tlsSecret(SITE, "site-tls", certificateFor(HOST)), OBJECTS);
   await waitFor("Programmed", SITE, "zone/rollout");
   front = await addressOf(SITE, "front");
   cdn = await addressOf(SITE, "cdn");

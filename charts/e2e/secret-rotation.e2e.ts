@@ -6,9 +6,8 @@ import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
 import { after, before, test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import { connect, type TLSSocket } from "node:tls";
-import { demoApplication } from "#src/testing/demo-application.ts";
 import { Installation } from "#src/testing/installation.ts";
-import { addressOf, waitFor } from "#src/testing/kubectl.ts";
+import { addressOf } from "#src/testing/kubectl.ts";
 import { certificateFor, tlsSecret } from "#src/testing/tls-secret.ts";
 import { until } from "#src/testing/until.ts";
 
@@ -38,11 +37,7 @@ let address = "";
 let certificate = certificateFor(HOST);
 
 before(async () => {
-  fairway = await Installation.make();
-  await fairway.apply(SITE, demoApplication({ namespace: SITE, name: "web" }));
-  await fairway.apply(SITE, tlsSecret(SITE, "site-tls", certificate));
-  await fairway.apply(SITE, OBJECTS);
-  await waitFor("Available", SITE, "deployment/web");
+  fairway = await Installation.serving(SITE, tlsSecret(SITE, "site-tls", certificate), OBJECTS);
   address = await addressOf(SITE, "front");
 });
 

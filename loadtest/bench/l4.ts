@@ -7,7 +7,7 @@ import { haproxyTcp, startHaproxy } from "../peers/haproxy.ts";
 import { type Origin, startOrigin } from "../peers/origin.ts";
 import type { Bench, Contender } from "../run/bench.ts";
 import { type Check, cpuContender } from "../run/cpu-contender.ts";
-import { bodyCheck } from "../run/http-check.ts";
+import { bodyCheck, countedCheck } from "../run/http-check.ts";
 import type { TestBed } from "../run/test-bed.ts";
 
 const BULK_BYTES = 16 * 2 ** 20;
@@ -88,18 +88,7 @@ async function startOurs(bed: TestBed, origin: Origin, name: string, uid?: numbe
 }
 
 /** The origin must have seen a connection for each request. */
-function connectionCheck(url: string, origin: Origin): Check {
-  const checkBody = bodyCheck(url, origin);
-  return async () => {
-    const finish = await checkBody();
-    const before = await origin.counts();
-    return async () => {
-      const faults = await finish();
-      const after = await origin.counts();
-      const [connections, requests] = [after.connections - before.connections, after.requests - before.requests];
-      return connections >= requests
-        ? faults
-        : [...faults, `${requests} requests came over ${connections} connections`];
-    };
-  };
-}
+const connectionCheck = (url: string, origin: Origin): Check =>
+  countedCheck(url, origin, ({ connections, requests }) =>
+    connections >= requests ? undefined : `${requests} requests came over ${connections} connections`,
+  );

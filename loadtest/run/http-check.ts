@@ -2,7 +2,7 @@
 import { request } from "node:http";
 import { request as requestTls } from "node:https";
 import { buffer } from "node:stream/consumers";
-import type { Origin } from "../peers/origin.ts";
+import type { Origin, OriginCounts } from "../peers/origin.ts";
 import type { Check } from "./cpu-contender.ts";
 
 const TIMEOUT_MS = 20_000;
@@ -16,15 +16,25 @@ export function bodyCheck(url: string, origin: Origin): Check {
 }
 
 /** The same where each answer after the first must be a hit: the origin is then asked for nothing. */
-export function hitCheck(url: string, origin: Origin): Check {
+export const hitCheck = (url: string, origin: Origin): Check =>
+  countedCheck(url, origin, ({ requests }) =>
+    requests === 0 ? undefined : `${requests} requests went to the origin instead of the cache`,
+  );
+
+/** The same, and what the origin has counted between the two questions must be right: `judge` says what is not. */
+export function countedCheck(url: string, origin: Origin, judge: (seen: OriginCounts) => string | undefined): Check {
   const checkBody = bodyCheck(url, origin);
   return async () => {
     const finish = await checkBody();
     const before = await origin.counts();
     return async () => {
       const faults = await finish();
-      const misses = (await origin.counts()).requests - before.requests;
-      return misses === 0 ? faults : [...faults, `${misses} requests went to the origin instead of the cache`];
+      const after = await origin.counts();
+      const fault = judge({
+        connections: after.connections - before.connections,
+        requests: after.requests - before.requests,
+      });
+      return fault === undefined ? faults : [...faults, fault];
     };
   };
 }

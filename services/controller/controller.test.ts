@@ -92,7 +92,7 @@ test("an object that is deleted or changed by hand is made again", async () => {
   await using _pod = cluster.pod("balancer", "a", [replica]);
   await served(cluster);
   const [slice] = ownSlices(cluster);
-  const name = `shop/${String(slice!.metadata["name"])}`;
+  const name = `shop/${slice!.metadata.name}`;
   const ports = slice!["ports"];
   cluster.delete("EndpointSlice", name);
   const again = await until("the slice", () => cluster.get("EndpointSlice", name));

@@ -5,9 +5,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
-import { demoApplication } from "#src/testing/demo-application.ts";
 import { HOME, Installation } from "#src/testing/installation.ts";
-import { addressOf, apply, getObject, kubectl, waitFor } from "#src/testing/kubectl.ts";
+import { addressOf, apply, getObject, kubectl } from "#src/testing/kubectl.ts";
 import { runProgram } from "#src/testing/run-program.ts";
 import { SteadyLoad } from "#src/testing/steady-load.ts";
 import { until } from "#src/testing/until.ts";
@@ -45,10 +44,7 @@ let fairway: Installation;
 let front = "";
 
 before(async () => {
-  fairway = await Installation.make();
-  await fairway.apply(SITE, demoApplication({ namespace: SITE, name: "web" }));
-  await fairway.apply(SITE, OBJECTS);
-  await waitFor("Available", SITE, "deployment/web");
+  fairway = await Installation.serving(SITE, OBJECTS);
   front = await addressOf(SITE, "front");
 });
 

@@ -8,9 +8,8 @@ import { connect } from "node:tls";
 import { after, before, test } from "node:test";
 import { encodeFrame, FrameDecoder } from "#src/config/stream/frame.ts";
 import { openKubeClient } from "#src/kube/client.ts";
-import { demoApplication } from "#src/testing/demo-application.ts";
 import { HOME, Installation } from "#src/testing/installation.ts";
-import { addressOf, apply, kubectl, waitFor } from "#src/testing/kubectl.ts";
+import { addressOf, apply, kubectl } from "#src/testing/kubectl.ts";
 import { until } from "#src/testing/until.ts";
 
 const SITE = "fairway-e2e-scale";
@@ -29,10 +28,7 @@ let fairway: Installation;
 let front = "";
 
 before(async () => {
-  fairway = await Installation.make();
-  await fairway.apply(SITE, demoApplication({ namespace: SITE, name: "web" }));
-  await fairway.apply(SITE, GATEWAY);
-  await waitFor("Available", SITE, "deployment/web");
+  fairway = await Installation.serving(SITE, GATEWAY);
   front = await addressOf(SITE, "front");
 });
 

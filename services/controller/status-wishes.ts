@@ -5,7 +5,7 @@
 import type { Entry } from "#src/config/model.ts";
 import type { PodObservation } from "#src/gateway/observed.ts";
 import { type CurrentObject, status } from "#src/gateway/status.ts";
-import { isRecord } from "#src/kube/object.ts";
+import { isRecord, objectName } from "#src/kube/object.ts";
 import type { HeldObject } from "#src/kube/held.ts";
 import type { KubeSource } from "#src/kube/source.ts";
 import { apiVersionOf } from "#src/resource/kind.ts";
@@ -86,7 +86,7 @@ export class StatusWishes {
     const current = new Map(Array.from(held, ([kind, object]) => [object.name, toCurrent(kind, object)]));
     const { patches, wakeAt } = status(translation.verdicts, facts, [...current.values()], now);
     for (const { status: next, kind, namespace, name, resourceVersion } of patches) {
-      const own = namespace === "" ? `${kind} ${name}` : `${kind} ${namespace}/${name}`;
+      const own = objectName(kind, { namespace, name });
       const uid = current.get(own)?.uid ?? "";
       const target = { namespace, name, resourceVersion, uid };
       if (isOfStatus(kind)) this.#wishes.set(own, { act: "status", kind: KINDS[kind], target, status: next });

@@ -11,7 +11,7 @@ import { splitDocuments } from "#src/resource/documents.ts";
 import { KINDS } from "#src/resource/resource.ts";
 import { parseYaml } from "#src/resource/yaml.ts";
 import { TEMPLATES } from "#src/testing/cluster-world.ts";
-import { FakeKubeApi, type SeenRequest } from "#src/testing/kube-api.ts";
+import { FakeKubeApi, type SeenRequest, type Stored } from "#src/testing/kube-api.ts";
 import { freePort } from "#src/testing/service-process.ts";
 import { type TokenFields, TokenIssuer } from "#src/testing/token-issuer.ts";
 import { until } from "#src/testing/until.ts";
@@ -30,10 +30,6 @@ const LEASE: KubeKind = {
 };
 
 type Json = Record<string, unknown>;
-
-export interface Stored extends Json {
-  readonly metadata: { readonly uid: string; readonly resourceVersion: string; readonly [field: string]: unknown };
-}
 
 export class TestCluster implements AsyncDisposable {
   readonly api: FakeKubeApi;
@@ -77,16 +73,16 @@ export class TestCluster implements AsyncDisposable {
   }
 
   put(object: Json): Stored {
-    return this.api.put(this.#kinds.get(String(object["kind"]))!, object) as unknown as Stored;
+    return this.api.put(this.#kinds.get(String(object["kind"]))!, object);
   }
 
   /** `get("HTTPRoute", "shop/a")`. */
   get(kind: string, place: string): Stored | undefined {
-    return this.api.objects(this.#kinds.get(kind)!).get(place) as Stored | undefined;
+    return this.api.objects(this.#kinds.get(kind)!).get(place);
   }
 
   all(kind: string): Stored[] {
-    return [...this.api.objects(this.#kinds.get(kind)!).values()] as unknown as Stored[];
+    return [...this.api.objects(this.#kinds.get(kind)!).values()];
   }
 
   delete(kind: string, place: string): void {

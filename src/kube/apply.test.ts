@@ -37,7 +37,7 @@ for (const host of ["127.0.0.1", "::1"]) {
     });
 
     const stored = api.objects(SERVICES).get("shop/cart")!;
-    const target = { ...place, uid: stored.metadata.uid, resourceVersion: String(stored.metadata["resourceVersion"]) };
+    const target = { ...place, uid: stored.metadata.uid, resourceVersion: stored.metadata.resourceVersion };
     const status = { loadBalancer: { ingress: [{ ip: "192.0.2.1" }] } };
     assert.equal((await writer.patchStatus(service, target, status)).outcome, "written");
     assert.equal(api.requests[1]!.url.pathname, "/api/v1/namespaces/shop/services/cart/status");

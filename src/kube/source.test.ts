@@ -95,7 +95,7 @@ class Followed implements AsyncDisposable {
   /** The same, as the server has it. */
   truth(kind: string, collection: string): string[] {
     return [...this.api.objects(collection).values()]
-      .map(({ metadata }) => `${kind} ${metadata.namespace}/${metadata.name}@${String(metadata["resourceVersion"])}`)
+      .map(({ metadata }) => `${kind} ${metadata.namespace}/${metadata.name}@${metadata.resourceVersion}`)
       .toSorted();
   }
 
@@ -235,9 +235,7 @@ test("an object that is not valid keeps its previous version, until it is delete
   assert.equal(source.get("HTTPRoute shop/a")!.resource, valid);
   assert.match(
     [...source.faults()].map(formatFault).join("\n"),
-    new RegExp(
-      `^HTTPRoute shop/a@${String(metadata["resourceVersion"])}: spec.rules\\[0\\].matches\\[0\\].path: value must be`,
-    ),
+    new RegExp(`^HTTPRoute shop/a@${metadata.resourceVersion}: spec.rules\\[0\\].matches\\[0\\].path: value must be`),
   );
   // Deleted and made anew while nobody looked: another object, which never was valid.
   api.cut("reset");

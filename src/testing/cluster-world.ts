@@ -152,7 +152,7 @@ export class World {
   endpoints(): string[] {
     return [...this.existing.values()].flatMap((object) => {
       if (object.kind !== "EndpointSlice") return [];
-      const { ports, endpoints } = object as unknown as SliceShape;
+      const { ports, endpoints } = object as KubeObject & SliceShape;
       return endpoints.map(({ addresses }) => `${addresses[0]} ${ports[0]!.protocol} ${ports[0]!.port}`);
     });
   }

@@ -1,7 +1,8 @@
 /** Fairway as a user installs it: the chart in a namespace that enforces `restricted`, in the cluster that KUBECONFIG names. */
 import { join } from "node:path";
+import { demoApplication } from "./demo-application.ts";
 import { goModuleFolder } from "./go-module.ts";
-import { apply, getObject, kubectl } from "./kubectl.ts";
+import { apply, getObject, kubectl, waitFor } from "./kubectl.ts";
 import { runProgram } from "./run-program.ts";
 import { until } from "./until.ts";
 
@@ -45,6 +46,15 @@ export class Installation implements AsyncDisposable {
     await kubectl("create", "namespace", HOME);
     await kubectl("label", "namespace", HOME, "pod-security.kubernetes.io/enforce=restricted");
     await helm("install", CHART, "--wait", "--timeout=120s", ...flags);
+    return installation;
+  }
+
+  /** With the demo's application `web` in `namespace`, available, and these objects beside it. */
+  static async serving(namespace: string, ...texts: readonly string[]): Promise<Installation> {
+    const installation = await Installation.make();
+    await installation.apply(namespace, demoApplication({ namespace, name: "web" }));
+    for (const text of texts) await installation.apply(namespace, text);
+    await waitFor("Available", namespace, "deployment/web");
     return installation;
   }
 

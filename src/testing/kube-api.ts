@@ -9,10 +9,16 @@ import { isDeepStrictEqual } from "node:util";
 
 type Json = Record<string, unknown>;
 
-interface Stored extends Json {
+/** An object as the fake has it. */
+export interface Stored extends Json {
   readonly apiVersion: string;
   readonly kind: string;
-  readonly metadata: Json & { readonly name: string; readonly namespace?: string; readonly uid: string };
+  readonly metadata: Json & {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly uid: string;
+    readonly resourceVersion: string;
+  };
 }
 
 interface Change {
@@ -122,7 +128,7 @@ export class FakeKubeApi implements AsyncDisposable {
       resourceVersion,
       ...(collection.startsWith("/apis/") && { generation: generationOf(object, last) }),
     };
-    const stored = { ...object, metadata: { ...metadata, ...own } } as unknown as Stored;
+    const stored = { ...object, metadata: { ...metadata, ...own } } as Stored;
     all.set(key, stored);
     this.#record({ version: this.#version, type: last ? "MODIFIED" : "ADDED", object: stored, collection });
     return stored;
